@@ -1,0 +1,57 @@
+# Works on a fresh Debian machine with Python 3.11 and make; `make` alone shows help.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-for-development
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help dev debs check format test test-nightly coverage demo bench docs clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+dev: $(STAMP) ## set up .venv with ServeWatch (editable) and everything it is developed with
+
+$(STAMP): pyproject.toml scripts/make_venv.sh
+	@bash scripts/make_venv.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+debs: ## fetch the Debian programs that tests run against (Prometheus) into .tools
+	@bash scripts/fetch_components.sh
+
+check: dev ## check format, lint, types, imports, sizes and documents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python scripts/check_sizes.py src scripts
+	$(BIN)/python scripts/check_docs.py README.md CHANGELOG.md docs
+
+format: dev ## lay the code out and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: dev debs ## run every test but the nightly ones
+	$(PYTEST)
+
+test-nightly: dev debs ## run the tests that take too long for every change
+	$(PYTEST) -m nightly
+
+coverage: dev debs ## run the tests and show which branches they miss
+	$(PYTEST) --cov --cov-report=term-missing:skip-covered
+
+demo: dev ## watch a real model drift, in under three minutes (ARGS=--keep leaves it up)
+	@$(BIN)/servewatch demo $(ARGS)
+
+bench: dev ## measure what ServeWatch costs a request
+	$(BIN)/python load_tests/bench.py $(ARGS)
+
+docs: dev ## run every example of the documents and check their links
+	$(BIN)/python scripts/check_docs.py README.md CHANGELOG.md docs
+	$(PYTEST) tests/docs
+
+clean: ## remove what the other targets made, the environment included
+	rm -rf .venv .tools .coverage htmlcov dist build .hypothesis
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,166 @@
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+
+import pytest
+
+from servewatch import Config, ConfigError
+
+
+def test_the_defaults_are_usable() -> None:
+    assert Config().block_seconds == 10.0
+
+
+def test_a_config_does_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Config().bins = 3  # type: ignore[misc]
+
+
+def test_the_token_stays_out_of_the_repr() -> None:
+    assert "sesame" not in repr(Config(token="sesame"))
+
+
+def test_a_refused_token_stays_out_of_the_message() -> None:
+    with pytest.raises(ConfigError, match="token") as caught:
+        Config(token="open sesame")
+    assert "sesame" not in str(caught.value)
+
+
+def test_whole_numbers_serve_as_numbers() -> None:
+    assert isinstance(Config(block_seconds=1).block_seconds, float)
+
+
+def test_lists_serve_as_tuples() -> None:
+    config = Config(informational=["week"])  # type: ignore[arg-type]
+    assert config.informational == ("week",)
+
+
+def test_equal_settings_are_equal_and_hash_alike() -> None:
+    assert len({Config(block_seconds=1), Config(block_seconds=1.0)}) == 1
+
+
+BAD: list[tuple[str, object]] = [
+    ("model", ""),
+    ("model", 3),
+    ("block_seconds", 0),
+    ("block_seconds", float("nan")),
+    ("block_seconds", float("inf")),
+    ("block_seconds", "10"),
+    ("block_seconds", None),
+    ("block_rows", 0),
+    ("block_rows", 50.0),
+    ("grace_seconds", -1),
+    ("bins", 1),
+    ("bins", 1025),
+    ("bins", True),
+    ("tolerance_warn", 0),
+    ("tolerance_drift", -0.1),
+    ("tolerance_severe", 1),
+    ("tolerance_quality", (0.1, 0.2)),
+    ("tolerance_quality", (0.2, 0.1, 0.3)),
+    ("tolerance_range", (0.1, 0.1, 0.3)),
+    ("tolerance_duplicates", 2),
+    ("false_alarms_per_day", 0),
+    ("reference_alpha", 1),
+    ("recover_nats", 0),
+    ("cap_nats", -1),
+    ("warmup_blocks", -1),
+    ("warmup_deff", 0.5),
+    ("horizon_seconds", 0),
+    ("slow_deff", 0),
+    ("material_js", 1),
+    ("pass_tolerance", 0),
+    ("pass_alpha", 1),
+    ("latency_reference_rows", 0),
+    ("stale_seconds", 0),
+    ("informational", "week"),
+    ("informational", (1,)),
+    ("buffer_rows", 0),
+    ("buffer_bytes", 1),
+    ("batch_rows", 0),
+    ("keep_values", None),
+    ("prefix", "internal"),
+    ("prefix", "/internal/"),
+    ("token", ""),
+    ("metrics_open", 1),
+    ("prediction_id_header", "X-Id"),
+    ("prediction_id_header", "a b"),
+    ("state_dir", ""),
+    ("store", ""),
+    ("worker", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_a_value_that_cannot_be_meant_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config(**{name: value})  # type: ignore[arg-type]
+    assert caught.value.field == name
+    assert name in str(caught.value)
+    assert caught.value.expected
+    assert caught.value.remedy
+
+
+def test_every_bounded_field_is_tried_with_a_bad_value() -> None:
+    free = {"model_version"}  # any text will do
+    assert {name for name, _ in BAD} == {each.name for each in fields(Config)} - free
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper"),
+    [
+        ("tolerance_warn", "tolerance_drift"),
+        ("tolerance_drift", "tolerance_severe"),
+        ("tolerance_drift", "material_js"),
+    ],
+)
+def test_levels_that_must_ascend_are_held_to_it(lower: str, upper: str) -> None:
+    level = getattr(Config(), lower)
+    with pytest.raises(ConfigError, match=f"{upper} must lie above {lower}"):
+        Config(**{upper: level})
+
+
+def test_a_header_may_be_turned_off() -> None:
+    assert Config(prediction_id_header=None).prediction_id_header is None
+
+
+def test_an_argument_wins_over_environment_and_file(tmp_path: Path) -> None:
+    path = tmp_path / "servewatch.toml"
+    path.write_text("bins = 5")
+    environ = {"SERVEWATCH_BINS": "6"}
+    assert Config.load(path, environ=environ, bins=7).bins == 7
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "servewatch.toml"
+    path.write_text("bins = 5")
+    assert Config.load(path, environ={"SERVEWATCH_BINS": "6"}).bins == 6
+
+
+def test_the_file_wins_over_the_default(tmp_path: Path) -> None:
+    path = tmp_path / "servewatch.toml"
+    path.write_text("bins = 5")
+    assert Config.load(path, environ={}).bins == 5
+
+
+def test_nothing_given_is_the_default() -> None:
+    assert Config.load() == Config()
+
+
+def test_the_process_environment_is_not_read_unasked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SERVEWATCH_BINS", "5")
+    assert Config.load().bins == 20
+
+
+def test_an_unknown_argument_names_the_nearest_setting() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'block_seconds'"):
+        Config.load(blok_seconds=1)
+
+
+def test_a_refused_value_says_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "servewatch.toml"
+    path.write_text("[block]\nseconds = -1")
+    with pytest.raises(ConfigError) as caught:
+        Config.from_toml(path)
+    assert caught.value.where == str(path)
