@@ -29,5 +29,5 @@ fi
 }
 echo "Installing ServeWatch and what it is developed with (a minute the first time) ..."
 "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off \
-    --editable '.[dev]' | sed -u -n '/^\(Collecting\|Installing\|Successfully\)/p'
+    --editable '.[dev]' | sed -u -n 's/^Collecting \([^ ]*\).*/  \1/p'
 echo "Ready: $venv"
