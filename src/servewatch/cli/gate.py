@@ -1,0 +1,175 @@
+"""`servewatch gate`: asks a served model whether a release may go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from servewatch.cli.terminal import progress_bar, stderr, stdout, styled
+from servewatch.client import Client, Unreachable, base_url
+from servewatch.errors import GateError
+
+EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
+POLL_SECONDS = 1.0  # counts move once a second
+SHOWN = 8
+
+Answer = Mapping[str, Any]
+
+
+def gate(
+    url: Annotated[
+        str,
+        typer.Argument(help="Where the model is served, such as http://127.0.0.1:8000"),
+    ],
+    wait: Annotated[
+        float,
+        typer.Option(
+            "--wait",
+            min=0,
+            metavar="SECONDS",
+            help="Ask again until it passes or fails, at most this long.",
+        ),
+    ] = 0.0,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            envvar="SERVEWATCH_TOKEN",
+            help="What the server's `token` setting says.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of sentences.")
+    ] = False,
+) -> None:
+    """Ask whether a release may go on; the exit code is the answer.
+
+    **0** pass: no feature or prediction has moved as far as `pass_tolerance`.
+    **1** fail: something has drifted.
+    **3** inconclusive: more rows are needed.
+    **2** the server gave no usable answer.
+
+    For example:
+
+    * `servewatch gate http://127.0.0.1:8000`
+
+    * `servewatch gate https://shop.example/internal --wait 600 --json`
+    """
+    client = Client(base=base_url(url), token=token)
+    answer = _asked_with_progress(client, wait)
+    if as_json:
+        typer.echo(msgspec.json.encode(condensed(client.base, answer)).decode())
+    else:
+        explain(stdout(), answer)
+    raise typer.Exit(EXIT_CODES[verdict_of(answer)])
+
+
+def wait_for_verdict(
+    ask: Callable[[], Answer],
+    *,
+    wait_seconds: float,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    tell: Callable[[str], None],
+) -> Answer:
+    """Ask until the gate passes or fails, or *wait_seconds* are over.
+
+    *tell* hears how far it is. A server that does not answer is asked again as long as
+    there is time: it may be starting. Raises `GateError`.
+    """
+    deadline = clock() + wait_seconds
+    while True:
+        try:
+            answer = ask()
+        except Unreachable as error:
+            if clock() >= deadline:
+                raise
+            tell(error.message)
+        else:
+            verdict = verdict_of(answer)
+            if verdict != "inconclusive" or clock() >= deadline:
+                return answer
+            tell(_shortfall(answer))
+        sleep(min(POLL_SECONDS, max(deadline - clock(), 0.0)))
+
+
+def verdict_of(answer: Answer) -> str:
+    """Give the gate's verdict. Raises `GateError` where there is none."""
+    verdict = str(answer["gate"].get("verdict"))
+    if verdict not in EXIT_CODES:
+        raise GateError(
+            "the gate gives no verdict",
+            found=verdict,
+            expected="pass, fail or inconclusive",
+            remedy="use the version of ServeWatch that the server runs",
+        )
+    return verdict
+
+
+def condensed(url: str, answer: Answer) -> dict[str, Any]:
+    """Give the gate, the overall status, and the streams that are not ok."""
+    return {
+        "url": url,
+        **answer["gate"],
+        "status": answer.get("status"),
+        "model": answer.get("model"),
+        "streams": [
+            {key: stream.get(key) for key in ("name", "status", "since", "cause")}
+            for stream in _moved(answer)
+        ],
+    }
+
+
+def explain(console: Console, answer: Answer) -> None:
+    """Print the verdict, and why it is no other, in sentences."""
+    verdict = verdict_of(answer)
+    rows = int(answer["gate"].get("rows") or 0)
+    console.print(f"{styled(verdict)} after {rows:,} rows; status {answer['status']}")
+    if verdict == "inconclusive":
+        console.print(_shortfall(answer))
+    for stream in _moved(answer):
+        since = f" since {stream['since']}" if stream.get("since") else ""
+        cause = f": {stream['cause']}" if stream.get("cause") else ""
+        console.print(f"  {styled(stream['status'])} ", end="")
+        console.print(f"{stream['name']}{since}{cause}", markup=False, soft_wrap=True)
+    left_out = answer["gate"].get("left_out") or []
+    if left_out:
+        more = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
+        names = ", ".join(left_out[:SHOWN])
+        console.print(f"left out: {names}{more}", markup=False, soft_wrap=True)
+
+
+def _asked_with_progress(client: Client, wait_seconds: float) -> Answer:
+    console = stderr()
+    with progress_bar(console=console) as progress:
+        task = progress.add_task(f"asking {client.base}", total=wait_seconds or None)
+        started = time.monotonic()
+
+        def tell(text: str) -> None:
+            done = time.monotonic() - started
+            progress.update(task, description=text, completed=done)
+
+        return wait_for_verdict(
+            client.drift,
+            wait_seconds=wait_seconds,
+            clock=time.monotonic,
+            sleep=time.sleep,
+            tell=tell,
+        )
+
+
+def _shortfall(answer: Answer) -> str:
+    needed = answer["gate"].get("rows_needed")
+    if not needed:
+        return str(answer.get("reason") or "no pass yet")
+    return f"about {int(needed):,} more rows are needed"
+
+
+def _moved(answer: Answer) -> list[Mapping[str, Any]]:
+    streams = answer.get("streams") or []
+    return [each for each in streams if each.get("status") in {"drift", "warning"}]

@@ -1,0 +1,156 @@
+"""Asking a served ServeWatch over HTTP, with nothing but the standard library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from ipaddress import ip_address
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit, urlunsplit
+from urllib.request import HTTPHandler, OpenerDirector, ProxyHandler, Request
+from urllib.request import build_opener as build_urllib_opener
+
+import msgspec
+
+from servewatch.errors import GateError
+
+ANSWER_BYTES = 64 * 1024 * 1024  # a thousand streams are two megabytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """Asks one server; every request ends within `timeout_seconds` of silence.
+
+    `base` is what the routes hang under (see `base_url`).
+    """
+
+    base: str
+    token: str | None = field(default=None, repr=False)
+    timeout_seconds: float = 10.0
+
+    def drift(self) -> Mapping[str, Any]:
+        """Give what GET /drift answers. Raises `GateError`."""
+        where = f"{self.base}/drift"
+        answer = decoded(self.get("/drift"), where=where)
+        if not isinstance(answer, dict) or not isinstance(answer.get("gate"), dict):
+            raise GateError(
+                "this is not what /drift answers",
+                where=where,
+                found=answer,
+                expected="an object with status, gate and streams",
+                remedy="give the URL under which ServeWatch is installed",
+            )
+        return answer
+
+    def get(self, route: str) -> bytes:
+        """Give the body that *route* answers with. Raises `GateError`."""
+        return self._sent(route, None)
+
+    def post(self, route: str, value: object) -> bytes:
+        """Send *value* as JSON and give the body of the answer. Raises `GateError`."""
+        return self._sent(route, msgspec.json.encode(value))
+
+    def _sent(self, route: str, body: bytes | None) -> bytes:
+        headers = {} if body is None else {"content-type": "application/json"}
+        if self.token is not None:
+            headers["authorization"] = f"Bearer {self.token}"
+        request = Request(  # noqa: S310 - base_url lets only http and https through
+            self.base + route, data=body, headers=headers
+        )
+        try:
+            with opener(self.base).open(request, timeout=self.timeout_seconds) as got:
+                answer: bytes = got.read(ANSWER_BYTES)
+        except HTTPError as error:
+            with error:
+                raise GateError(
+                    "the server refuses",
+                    where=request.full_url,
+                    found=f"{error.code} {error.reason}",
+                    expected="200 OK",
+                    remedy=_remedy(error.code),
+                ) from error
+        except (OSError, HTTPException) as error:  # URLError is an OSError
+            raise Unreachable(
+                "the server does not answer",
+                where=request.full_url,
+                found=str(getattr(error, "reason", error)) or type(error).__name__,
+                remedy="check the address, and that the server runs",
+            ) from error
+        return answer
+
+
+class Unreachable(GateError):  # noqa: N818 - like the other errors' names
+    """No answer at all: asking again later may help."""
+
+
+def opener(url: str) -> OpenerDirector:
+    """Give what opens *url*: never through a proxy when it is on this machine.
+
+    A proxy's headers would cost a loopback caller its rights.
+    """
+    if is_loopback(urlsplit(url).hostname or ""):
+        return build_urllib_opener(ProxyHandler({}), HTTPHandler())
+    return build_urllib_opener()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host* names this machine.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("example.org")
+    (True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def base_url(url: str) -> str:
+    """Give the part of *url* that the routes hang under. Raises `GateError`.
+
+    >>> base_url("localhost:8000")
+    'http://localhost:8000'
+    >>> base_url("https://shop.example/internal/drift/gate")
+    'https://shop.example/internal'
+    """
+    whole = url if "://" in url else f"http://{url}"
+    try:
+        parts = urlsplit(whole)
+        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        _ = parts.port  # raises on what is no port
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise GateError(
+            "this is no address of a server",
+            found=url,
+            expected="a URL such as http://127.0.0.1:8000",
+        )
+    path = parts.path.rstrip("/").removesuffix("/gate").removesuffix("/drift")
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def decoded(body: bytes, *, where: str) -> Any:
+    """Give the JSON value in *body*. Raises `GateError`."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise GateError(
+            "the answer is not JSON",
+            where=where,
+            found=body[:80],
+            expected="what /drift answers",
+            remedy="give the URL under which ServeWatch is installed",
+        ) from error
+
+
+def _remedy(code: int) -> str:
+    if code in {401, 403}:
+        return "pass --token, or set SERVEWATCH_TOKEN"
+    if code == 404:
+        return "give the URL under which ServeWatch is installed, prefix included"
+    return "look into the server's log"

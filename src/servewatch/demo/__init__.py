@@ -1,0 +1,1 @@
+"""A real model on real data, served, watched, and fed a fault: `servewatch demo`."""

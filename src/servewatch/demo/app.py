@@ -1,0 +1,57 @@
+"""The demo's server: a model behind FastAPI, and two lines that watch it."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from servewatch.demo.retail import FEATURES
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from servewatch.baseline import Baseline
+
+
+def build_app(model: Any, baseline: Baseline | str, **settings: Any) -> FastAPI:
+    """Give an app that predicts rows at POST /predict; *settings* are `Config`'s."""
+    import pandas as pd
+    from fastapi import FastAPI
+
+    from servewatch.embed import ServeWatch
+
+    app = FastAPI(title="Weekly demand of a shop")
+    watch = ServeWatch(model, baseline=baseline, **settings)
+    watch.install(app)
+
+    @app.post("/predict")
+    def predict(rows: list[dict[str, float | None]]) -> list[float]:
+        frame = pd.DataFrame(rows, columns=list(FEATURES), dtype=float)
+        units: list[float] = watch.predict(frame).tolist()
+        return units
+
+    return app
+
+
+def serve(folder: Path, block_seconds: float, listening: socket.socket) -> None:
+    """Serve the model and baseline of *folder* until told to stop."""
+    import uvicorn
+
+    # The file is the demo's own, written a moment ago into a folder of its own.
+    model = pickle.loads((folder / "model.pickle").read_bytes())  # noqa: S301
+    app = build_app(
+        model,
+        str(folder / "retail.baseline.json"),
+        block_seconds=block_seconds,
+        grace_seconds=0,  # one process: nobody flushes late
+    )
+    config = uvicorn.Config(app, log_level="warning")
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    _folder, _block_seconds, _descriptor = sys.argv[1:]
+    serve(Path(_folder), float(_block_seconds), socket.socket(fileno=int(_descriptor)))
