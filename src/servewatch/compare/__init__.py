@@ -1,0 +1,1 @@
+"""Distances between two sets of counts, and the distance noise alone would show."""

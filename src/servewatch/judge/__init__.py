@@ -1,0 +1,1 @@
+"""Numbers over time to decisions: witness sets, evidence, verdicts, the gate."""

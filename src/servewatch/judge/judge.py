@@ -1,0 +1,198 @@
+"""Takes sealed blocks one by one and keeps what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import log
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from servewatch.judge.dependence import Dependence
+from servewatch.judge.evidence import Evidence, blocks_per_alarm
+from servewatch.judge.gate import Pass
+from servewatch.judge.guards import Envelope, SchemaChange, SourceDown, Watched
+from servewatch.judge.latency import learn
+from servewatch.judge.panel import DRIFT, SEVERE, WARN, Panel
+from servewatch.judge.verdict import rows_to_detect
+
+if TYPE_CHECKING:
+    from servewatch.config import Config
+    from servewatch.judge.stream import Block, Stream
+
+Floats = NDArray[np.float64]
+
+
+class Judge:
+    """The evidence on every stream, after the blocks observed so far.
+
+    Only `observe` changes it, so how often anybody looks is of no consequence. `on`
+    (3, J) says which severities of which streams are established, `dataset_on` (2,)
+    the same for all streams together.
+    """
+
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        cells: int,
+        config: Config,
+        *,
+        columns: Sequence[Watched] = (),
+        unknown: slice = slice(0, 0),
+    ) -> None:
+        """Judge *streams* over *cells* cells; guards watch *columns*."""
+        gating = sum(stream.gates for stream in streams)
+        self.config = config
+        self.panel = Panel(streams, cells, config, gating)
+        self.patience = blocks_per_alarm(
+            config.block_seconds, config.false_alarms_per_day
+        )
+        self.height = log(self.patience) + log(self.panel.gating)
+        self.n_min = rows_to_detect(config, self.height)
+        self.levels = tuple(
+            Evidence(
+                self.panel, level, patience=self.patience, cap_nats=config.cap_nats
+            )
+            for level in (WARN, DRIFT, SEVERE)
+        )
+        self.dependence = Dependence(
+            self.panel,
+            warmup_blocks=config.warmup_blocks,
+            warmup_deff=config.warmup_deff,
+        )
+        self.gate = Pass(self.panel, config)
+        self.source_down = SourceDown(columns)
+        self.schema_change = SchemaChange(columns, unknown)
+        self.envelope = Envelope(streams, config.tolerance_warn, self.height)
+        self.on = np.zeros((3, len(streams)), dtype=bool)
+        self.dataset = np.zeros(2)
+        self.dataset_on = np.zeros(2, dtype=bool)
+        self.dataset_since = np.full(2, np.nan)
+        self.rows = np.zeros(len(streams))
+        self.blocks = 0
+        self._counts_in = np.array([stream.gates for stream in streams], dtype=float)
+        self.not_judged = np.array([self._is_deaf(stream) for stream in streams])
+        self._learning = {
+            place: np.zeros(stream.members.shape[1], dtype=np.int64)
+            for place, stream in enumerate(streams)
+            if stream.learns
+        }
+
+    def _is_deaf(self, stream: Stream) -> bool:
+        """Whether its own baseline is shorter than what a verdict would take."""
+        effect = stream.design_effect
+        if effect is None or effect <= 1.0 or not stream.tempered:
+            return False
+        return effect * self.n_min > stream.baseline_rows
+
+    def observe(self, block: Block, unknown_names: str = "") -> None:
+        """Fold in a sealed block; *unknown_names* are columns the baseline lacks."""
+        hits, rows = self.panel.count(block.counts)
+        deff = self.dependence.design_effects()
+        eta = 1.0 / deff
+        self.blocks += 1
+        self.rows += rows
+        self._update_levels(hits, rows, eta, block.start)
+        self._update_dataset(block.start)
+        self.dependence.update(hits, rows, self.on[WARN])
+        self.source_down.update(block.counts, block.start)
+        self.schema_change.update(block.counts, unknown_names, block.start)
+        self.envelope.update(hits, rows, self.panel.first, block.start)
+        self._update_gate(hits, rows, eta, block.rows)
+        self._learn(block)
+
+    def _update_levels(
+        self, hits: Floats, rows: Floats, eta: Floats, at: float
+    ) -> None:
+        judged = np.where(self.not_judged, 0.0, rows)
+        for level in (WARN, DRIFT):
+            self._switch(level, hits, judged, eta, at)
+        severe = self.on[DRIFT]
+        if severe.any():
+            counted = np.where(severe, judged, 0.0)
+            self._switch(SEVERE, hits, counted, eta, at)
+        ended = ~severe & (self.levels[SEVERE].sums() > 0)
+        if ended.any():
+            self.levels[SEVERE].reset(ended)
+        self.on[SEVERE] &= severe
+
+    def _switch(
+        self, level: int, hits: Floats, rows: Floats, eta: Floats, at: float
+    ) -> None:
+        evidence = self.levels[level]
+        evidence.update(hits, rows, eta, at=at, block=self.blocks)
+        logs = self.logs(level)
+        self.on[level] |= logs >= self.height
+        self.on[level] &= logs >= self.height - self.config.recover_nats
+
+    def logs(self, level: int) -> Floats:
+        """Give log evidence (J,) at a severity, -inf where there is none."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.levels[level].sums())
+
+    def _update_dataset(self, at: float) -> None:
+        """Global evidence: the mean over gating streams, against c itself."""
+        for level in (WARN, DRIFT):
+            total = float(self.levels[level].sums() @ self._counts_in)
+            self.dataset[level] = total / self.panel.gating
+            on = self.dataset[level] >= self.patience
+            floor = self.patience * np.exp(-self.config.recover_nats)
+            self.dataset_on[level] = on or (
+                self.dataset_on[level] and self.dataset[level] >= floor
+            )
+            if self.dataset[level] < 1.0:
+                self.dataset_since[level] = np.nan
+            elif np.isnan(self.dataset_since[level]):
+                self.dataset_since[level] = at
+
+    def _update_gate(self, hits: Floats, rows: Floats, eta: Floats, count: int) -> None:
+        if self.has_drift:
+            self.gate.forget()
+        else:
+            self.gate.update(hits, rows, eta, count)
+
+    @property
+    def has_drift(self) -> bool:
+        """Whether anything that gates is drift."""
+        gates = self._counts_in > 0
+        down = any(
+            column.gates and self.source_down.status(place) == "drift"
+            for place, column in enumerate(self.source_down.columns)
+        )
+        return bool(
+            (self.on[DRIFT] & gates).any()
+            or self.dataset_on[DRIFT]
+            or self.schema_change.found
+            or down
+        )
+
+    def signature(self) -> bytes:
+        """Give bytes that stay the same as long as no status can have changed."""
+        enough = self.rows >= self.n_min * self.dependence.design_effects()
+        down = [self.source_down.status(k) for k in range(self.source_down.runs.size)]
+        parts = (self.on, self.dataset_on, enough, self.envelope.culprit >= 0)
+        return (
+            b"".join(part.tobytes() for part in parts)
+            + repr((down, self.schema_change.found, self.blocks > 0)).encode()
+        )
+
+    def _learn(self, block: Block) -> None:
+        """Let a stream without a baseline take its first rows as one."""
+        for place, learned in list(self._learning.items()):
+            stream = self.panel.streams[place]
+            counts = learned + block.counts[stream.span]
+            self._learning[place] = counts
+            if counts.sum() < self.config.latency_reference_rows:
+                continue
+            del self._learning[place]
+            streams = list(self.panel.streams)
+            streams[place] = replace(learn(stream, counts), learns=False)
+            cells = block.counts.size
+            self.panel = Panel(streams, cells, self.config, self.panel.gating)
+            for evidence in self.levels:
+                evidence.adopt(self.panel)
+            self.dependence.adopt(self.panel)
+            self.gate.adopt(self.panel)
+            self.rows[place] = 0.0

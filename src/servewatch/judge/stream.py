@@ -1,0 +1,72 @@
+"""One thing judged: which cells it watches, and what is normal for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Family = Literal[
+    "values", "missing", "unseen", "invalid", "range", "rate", "latency", "schema"
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """What the judge needs to know of one stream; S sets over the cells of `span`.
+
+    `members` (S, cells) and `base` (cells,) mark the cells of each set and of the
+    denominator; `shares` (S,) are the baseline's; `known_hits` and `known_rows` (S,)
+    the counts behind the confidence bound (0 rows: nothing was estimated);
+    `tolerances` (3, S) absolute tolerances for warn, drift and severe, NaN where the
+    JS tolerance rules. `ceilings` (3, S) cap the bound from above (NaN: none) before
+    the confidence bound is taken. `design_effect` is None where it was not measured in
+    time order, `tempered` False where evidence is never tempered. `envelope` maps a
+    number of blocks to the largest baseline shares (S,) of the sets. `words` gives a
+    set in words, with and without values.
+    """
+
+    name: str
+    role: str
+    family: Family
+    span: slice
+    members: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+    tails: NDArray[np.bool_]
+    base: NDArray[np.bool_]
+    shares: NDArray[np.float64]
+    known_hits: NDArray[np.float64]
+    known_rows: NDArray[np.float64]
+    tolerances: NDArray[np.float64]
+    words: Callable[[int], tuple[str, str]]
+    ceilings: NDArray[np.float64] | None = None
+    design_effect: float | None = 1.0
+    one_block: float = 1.0
+    tempered: bool = True
+    baseline_rows: int = 0
+    gates: bool = True
+    can_hold: bool = False
+    learns: bool = False
+    envelope: dict[int, NDArray[np.float64]] | None = None
+    unit: str = "rows"
+    season_covered: bool = True
+
+    @property
+    def sets(self) -> int:
+        """Number of witness sets."""
+        return len(self.weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A sealed block: all cells counted in [start, end), Unix seconds."""
+
+    number: int
+    start: float
+    end: float
+    counts: NDArray[np.int64]
+    rows: int
+    requests: int = 0

@@ -1,0 +1,222 @@
+"""Reads a Judge: one Verdict a stream, with its cause."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil, exp, isnan, log
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from servewatch.compare.divergence import binary_js
+from servewatch.judge.cause import moved, time_text
+from servewatch.judge.panel import DRIFT, WARN
+from servewatch.judge.verdict import Status, Verdict
+
+if TYPE_CHECKING:
+    from servewatch.judge.judge import Judge
+    from servewatch.judge.stream import Stream
+
+NO_EVIDENCE = -50.0  # log evidence is shown as finite
+DATASET = "dataset"
+SCHEMA = "schema"
+
+
+def verdicts(judge: Judge) -> list[Verdict]:
+    """Give every stream's verdict, then the schema's and the dataset's."""
+    logs = [judge.logs(level) for level in (WARN, DRIFT)]
+    deff = judge.dependence.design_effects()
+    down = {
+        column.name: place for place, column in enumerate(judge.source_down.columns)
+    }
+    found: list[Verdict] = []
+    for place, stream in enumerate(judge.panel.streams):
+        level = WARN if judge.on[WARN, place] and not judge.on[DRIFT, place] else DRIFT
+        verdict = _verdict(judge, place, float(logs[level][place]), float(deff[place]))
+        if judge.on[:, place].any():
+            verdict = _explain(judge, place, level, verdict)
+        elif judge.envelope.culprit[place] >= 0:
+            verdict = _outside(judge, place, verdict)
+        if stream.family == "missing":
+            verdict = _down(judge, down[stream.name.removesuffix("/missing")], verdict)
+        found.append(verdict)
+    return [*found, *_schema(judge), _dataset(judge)]
+
+
+def _verdict(judge: Judge, place: int, evidence: float, deff: float) -> Verdict:
+    """Give the verdict on the evidence and the number of rows alone."""
+    stream = judge.panel.streams[place]
+    needed = ceil(judge.n_min * deff)
+    rows = int(judge.rows[place])
+    status: Status = "ok"
+    reason = None
+    slow = deff > judge.config.slow_deff
+    if judge.on[DRIFT, place]:
+        status = "drift"
+    elif judge.on[WARN, place]:
+        status = "warning"
+    elif judge.not_judged[place]:
+        status, reason = "insufficient_data", "not_judged"
+    elif slow:
+        status, reason = "insufficient_data", "slow"
+    elif rows < needed:
+        status = "insufficient_data"
+        reason = "learning" if stream.learns else "few_rows"
+    return Verdict(
+        name=stream.name,
+        role=stream.role,
+        family=stream.family,
+        status=status,
+        evidence=max(evidence, NO_EVIDENCE),
+        threshold=judge.height,
+        rows=rows,
+        rows_to_detect=needed,
+        design_effect=deff,
+        gates=stream.gates,
+        holds=stream.can_hold and not slow and not judge.not_judged[place],
+        reason=reason if stream.gates else "informational",
+    )
+
+
+def culprit(judge: Judge, place: int, level: int) -> int:
+    """Give the set, among those with most evidence, that moved furthest (its index)."""
+    evidence, panel = judge.levels[level], judge.panel
+    first = int(panel.first[place])
+    span = slice(first, first + panel.streams[place].sets)
+    parts = evidence.contributions()[span]
+    shares = evidence.hits[span] / np.maximum(evidence.rows[span], 1)
+    moves = binary_js(shares, panel.shares[span])
+    return int(np.where(parts >= 0.5 * parts.max(), moves, -1.0).argmax())
+
+
+def _explain(judge: Judge, place: int, level: int, verdict: Verdict) -> Verdict:
+    stream, evidence = judge.panel.streams[place], judge.levels[level]
+    index = culprit(judge, place, level)
+    at = int(judge.panel.first[place]) + index
+    since = float(evidence.onset[at])
+    share = float(evidence.hits[at] / max(evidence.rows[at], 1))
+    words, public = stream.words(index)
+    before = float(stream.shares[index])
+    severity = int(np.flatnonzero(judge.on[:, place]).max())
+    absolute = stream.tolerances[severity, index]
+    deltas = _deltas(judge)
+    return replace(
+        verdict,
+        since=since,
+        onset_block=int(evidence.onset_block[at]),
+        established=float(deltas[severity] if isnan(absolute) else absolute),
+        cause=moved(words, before, share, since, stream.unit),
+        cause_public=moved(public, before, share, since, stream.unit),
+    )
+
+
+def _deltas(judge: Judge) -> tuple[float, float, float]:
+    config = judge.config
+    return config.tolerance_warn, config.tolerance_drift, config.tolerance_severe
+
+
+def _outside(judge: Judge, place: int, verdict: Verdict) -> Verdict:
+    stream: Stream = judge.panel.streams[place]
+    envelope = judge.envelope
+    index = int(envelope.culprit[place])
+    since = float(envelope.since[place])
+    words, public = stream.words(index)
+    before, share = float(stream.shares[index]), float(envelope.share[place])
+    extreme = " (beyond every window of the baseline)"
+    return replace(
+        verdict,
+        status="warning",
+        reason="envelope",
+        since=since,
+        cause=moved(words, before, share, since, stream.unit) + extreme,
+        cause_public=moved(public, before, share, since, stream.unit) + extreme,
+    )
+
+
+def _down(judge: Judge, place: int, verdict: Verdict) -> Verdict:
+    status = judge.source_down.status(place)
+    if status is None or verdict.status == "drift":
+        return verdict
+    column = judge.source_down.columns[place]
+    since = float(judge.source_down.since[place])
+    run = int(judge.source_down.runs[place])
+    cause = (
+        f"missing values: at least half of {column.name} in "
+        f"{run} block{'s' if run > 1 else ''} in a row since {time_text(since)} "
+        f"(the baseline's longest run: {column.longest_gap})"
+    )
+    return replace(
+        verdict,
+        status=status,
+        reason="source_down",
+        since=since,
+        onset_block=judge.blocks - run + 1,
+        cause=cause,
+        cause_public=cause,
+    )
+
+
+def _schema(judge: Judge) -> list[Verdict]:
+    change = judge.schema_change
+    if not change.columns:
+        return []
+    cause = "; ".join(change.found) or None
+    if cause is not None:
+        cause += f" since {time_text(change.since)}"
+    return [
+        Verdict(
+            name=SCHEMA,
+            role="all",
+            family="schema",
+            status="drift"
+            if cause
+            else ("ok" if judge.blocks else "insufficient_data"),
+            evidence=0.0,
+            threshold=0.0,
+            rows=int(judge.rows.max(initial=0)),
+            rows_to_detect=20,
+            design_effect=1.0,
+            gates=True,
+            reason="schema" if cause else None,
+            since=float(change.since) if cause else None,
+            cause=cause,
+            cause_public=cause,
+        )
+    ]
+
+
+def _dataset(judge: Judge) -> Verdict:
+    """The global evidence over all gating streams; it catches many weak shifts."""
+    level = WARN if judge.dataset_on[WARN] and not judge.dataset_on[DRIFT] else DRIFT
+    status: Status = "ok"
+    if judge.dataset_on[DRIFT]:
+        status = "drift"
+    elif judge.dataset_on[WARN]:
+        status = "warning"
+    elif judge.rows.max(initial=0) < judge.n_min:
+        status = "insufficient_data"
+    value = judge.dataset[level]
+    since = judge.dataset_since[level]
+    cause = None
+    if judge.dataset_on.any():
+        sums = judge.levels[level].sums()
+        order = np.argsort(-sums, kind="stable")[:3]
+        names = [
+            judge.panel.streams[k].name for k in order if sums[k] > exp(-5) * sums.max()
+        ]
+        cause = f"evidence over all streams together, most from {', '.join(names)}"
+    return Verdict(
+        name=DATASET,
+        role="all",
+        family="dataset",
+        status=status,
+        evidence=max(log(value), NO_EVIDENCE) if value > 0 else NO_EVIDENCE,
+        threshold=log(judge.patience),
+        rows=int(judge.rows.max(initial=0)),
+        rows_to_detect=judge.n_min,
+        design_effect=1.0,
+        gates=True,
+        since=None if isnan(since) or cause is None else float(since),
+        cause=cause,
+        cause_public=cause,
+    )

@@ -1,0 +1,1 @@
+"""The read path: closes blocks, has them judged, and says what follows."""

@@ -1,0 +1,49 @@
+"""Notices changes of state after each block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from servewatch.judge.summary import verdicts
+from servewatch.monitor.report import Change
+
+if TYPE_CHECKING:
+    from servewatch.judge.judge import Judge
+    from servewatch.judge.verdict import Status
+
+
+@dataclass
+class Changes:
+    """The last status of every stream, and who wants to hear of another."""
+
+    listeners: list[Callable[[Change], None]] = field(default_factory=list)
+    _statuses: dict[str, Status] = field(default_factory=dict)
+    _signature: bytes | None = None
+
+    def tell(self, judge: Judge, at: float) -> None:
+        """Compare with the block before and tell every listener what changed."""
+        signature = judge.signature()
+        if signature == self._signature:
+            return
+        self._signature = signature
+        for verdict in verdicts(judge):
+            previous = self._statuses.get(verdict.name, "insufficient_data")
+            self._statuses[verdict.name] = verdict.status
+            if verdict.status == previous:
+                continue
+            change = Change(
+                at=at,
+                stream=verdict.name,
+                role=verdict.role,
+                status=verdict.status,
+                previous=previous,
+                evidence=verdict.evidence,
+                threshold=verdict.threshold,
+                since=verdict.since,
+                cause=verdict.cause,
+                cause_public=verdict.cause_public,
+            )
+            for listener in self.listeners:
+                listener(change)

@@ -1,0 +1,212 @@
+"""Closes blocks on the clock grid, has them judged, and tells who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from servewatch.baseline.streams import streams, watched
+from servewatch.judge.judge import Judge
+from servewatch.judge.state import pack_judge, unpack_judge
+from servewatch.judge.stream import Block
+from servewatch.judge.summary import verdicts
+from servewatch.judge.verdict import overall
+from servewatch.monitor.changes import Changes
+from servewatch.monitor.reporting import Reporter
+from servewatch.monitor.service import service_streams
+from servewatch.sketch.blocks import block_number
+from servewatch.sketch.layout import NO_COLUMNS
+from servewatch.sketch.window import Window
+from servewatch.store.protocol import Sealed
+
+if TYPE_CHECKING:
+    from servewatch.baseline import Baseline
+    from servewatch.config import Config
+    from servewatch.judge.guards import Watched
+    from servewatch.monitor.report import Change, Report
+    from servewatch.record.drain import Drain
+    from servewatch.record.totals import Totals
+    from servewatch.store.protocol import Store
+
+LEASE_SECONDS = 15.0
+Listener = Callable[["Change"], None]
+
+
+class Monitor:
+    """The read path of one process: what is recorded becomes a Report.
+
+    `tick` is called every second by the background thread; `advance` and `finish` by
+    whoever replays, with the rows' own time. Reports may be asked for from any thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        baseline: Baseline | None,
+        store: Store,
+        drain: Drain,
+        totals: Totals,
+        clock: Callable[[], float],
+        worker: str,
+    ) -> None:
+        """Judge what *drain* delivers against *baseline*, if there is one."""
+        self.config, self.baseline, self.totals = config, baseline, totals
+        self.layout = NO_COLUMNS if baseline is None else baseline.layout
+        self._store, self._drain, self._clock, self._worker = (
+            store,
+            drain,
+            clock,
+            worker,
+        )
+        self._lock = RLock()
+        self.judge = self._new_judge()
+        self._reporter = Reporter(config, baseline, self.layout, totals)
+        self._changes = Changes()
+        self._number: int | None = None
+        self._window = Window.empty(self.layout, 0.0, 0.0)
+        last = store.last()
+        self._sealed = None if last is None else last[0]
+        if last is not None:
+            unpack_judge(self.judge, last[1])
+
+    def _new_judge(self) -> Judge:
+        content = None if self.baseline is None else self.baseline.content
+        found = service_streams(content, self.layout, self.config)
+        columns: tuple[Watched, ...] = ()
+        if content is not None:
+            found = (*streams(content, self.layout, self.config), *found)
+            columns = watched(content, self.layout, self.config)
+        return Judge(
+            found,
+            self.layout.size,
+            self.config,
+            columns=columns,
+            unknown=self.layout.service("unknown_columns"),
+        )
+
+    def add_listener(self, listener: Listener) -> None:
+        """Have *listener* called with every change of state, in the ticking thread."""
+        self._changes.listeners.append(listener)
+
+    def flush(self, now: float | None = None) -> None:
+        """File what was recorded under the block that is open *now* (Unix seconds)."""
+        with self._lock:
+            at = self._clock() if now is None else now
+            self._open(at)
+            self._drain.into(self._window)
+            self._append()
+
+    def _open(self, at: float) -> None:
+        """Move on to the block of *at*; never back to a closed one."""
+        number = block_number(at, self.config.block_seconds)
+        if self._number is None or number > self._number:
+            seconds = self.config.block_seconds
+            self._number = number
+            self._window = Window.empty(
+                self.layout, number * seconds, (number + 1) * seconds
+            )
+
+    def _append(self) -> None:
+        if self._window.volume and self._number is not None:
+            self._store.append(self._worker, self._number, self._window)
+
+    def tick(self, now: float | None = None) -> Report:
+        """Flush, close and judge what is due, tell listeners; give the Report."""
+        with self._lock:
+            at = self._clock() if now is None else now
+            self.flush(at)
+            closed = block_number(
+                at - self.config.grace_seconds, self.config.block_seconds
+            )
+            self._close(closed)
+            return self._reporter.report(self.judge, at)
+
+    def advance(self, at: float) -> Window:
+        """Close every block that ends by *at* and give the window open then."""
+        with self._lock:
+            number = block_number(at, self.config.block_seconds)
+            if self._number is not None and number > self._number:
+                self._append()
+                self._close(number)
+            self._open(at)
+            return self._window
+
+    def finish(self) -> None:
+        """Close and judge all that is open, however little: no more will come."""
+        with self._lock:
+            self._append()
+            if self._number is not None:
+                self._close(self._number + 1, keep_small=False)
+
+    def _close(self, before: int, *, keep_small: bool = True) -> None:
+        """Seal the blocks below *before*; those too small join the next."""
+        if not self._store.lease(self._worker, self._clock(), LEASE_SECONDS):
+            return
+        parts: list[int] = []
+        windows: list[Window] = []
+        for number, window in self._store.read(before).items():
+            parts.append(number)
+            windows.append(window)
+            if sum(part.volume for part in windows) >= self.config.block_rows:
+                self._seal(parts, windows)
+                parts, windows = [], []
+        if windows and not keep_small:
+            self._seal(parts, windows)
+
+    def _seal(self, parts: list[int], windows: list[Window]) -> None:
+        window = reduce(Window.merge, windows)
+        block = Block(parts[-1], window.start, window.end, window.counts, window.rows)
+        self.judge.observe(block, ", ".join(window.unknown))
+        self._reporter.add(window)
+        sealed = Sealed(parts[-1], window)
+        taken = self._store.seal(
+            sealed,
+            parts=parts,
+            evidence=pack_judge(self.judge),
+            after=self._sealed,
+            holder=self._worker,
+        )
+        if not taken:  # another holder sealed it: its evidence is the truth
+            last = self._store.last()
+            if last is not None:
+                self._sealed = last[0]
+                unpack_judge(self.judge, last[1])
+            return
+        self._sealed = sealed.number
+        self._changes.tell(self.judge, window.end)
+
+    def report(self) -> Report:
+        """Flush, then give the Report; counts are current, verdicts as of the block."""
+        with self._lock:
+            at = self._clock()
+            self.flush(at)
+            return self._reporter.report(self.judge, at)
+
+    @property
+    def latest(self) -> Report:
+        """The Report as of the last flush; cheap to ask for."""
+        with self._lock:
+            return self._reporter.report(self.judge, self._clock())
+
+    def blocks(self, since: int) -> list[Sealed]:
+        """Give the sealed blocks still kept whose number is at least *since*."""
+        return self._store.sealed(since)
+
+    def health(self) -> dict[str, Any]:
+        """Give ServeWatch's own state: ok, or degraded and why. Never the model's."""
+        errors = self.totals.internal_errors
+        reasons = [f"internal errors at {site}" for site in sorted(errors)]
+        return {
+            "status": "degraded" if reasons else "ok",
+            "reasons": reasons,
+            "blocks": self.judge.blocks,
+            "baseline": None if self.baseline is None else self.baseline.digest,
+        }
+
+    def overall(self) -> str:
+        """Give the status alone."""
+        with self._lock:
+            return overall(verdicts(self.judge))

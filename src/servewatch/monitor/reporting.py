@@ -1,0 +1,200 @@
+"""Builds the Report from a Judge, the recent counts and the totals."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from servewatch.judge.summary import verdicts
+from servewatch.judge.verdict import Verdict, overall
+from servewatch.monitor.incidents import incidents
+from servewatch.monitor.report import GateReport, GateVerdict, Report, StreamReport
+from servewatch.monitor.shapes import Shapes
+from servewatch.sketch.bins import SPECIALS
+from servewatch.sketch.latency import quantile_bound
+from servewatch.sketch.recent import Recent
+
+if TYPE_CHECKING:
+    from servewatch.baseline import Baseline
+    from servewatch.config import Config
+    from servewatch.judge.judge import Judge
+    from servewatch.record.totals import Totals
+    from servewatch.sketch.layout import Layout
+    from servewatch.sketch.window import Window
+
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+DURATIONS = {
+    "request": "request_seconds",
+    "first_byte": "first_byte_seconds",
+    "inference": "inference_seconds",
+}
+
+
+class Reporter:
+    """Keeps the recent counts; renews the stream reports once a block at most."""
+
+    def __init__(
+        self,
+        config: Config,
+        baseline: Baseline | None,
+        layout: Layout,
+        totals: Totals,
+    ) -> None:
+        """Report on *baseline*'s columns, if there is one."""
+        self._config, self._baseline, self._layout = config, baseline, layout
+        self._totals = totals
+        profiles = () if baseline is None else baseline.content.columns
+        self._shapes = Shapes(profiles, layout)
+        self._recent: Recent | None = None
+        self._first: float | None = None
+        self._last: float | None = None
+        self._block = -1
+        self._verdicts: list[Verdict] = []
+        self._streams: list[StreamReport] = []
+
+    def add(self, window: Window) -> None:
+        """Take in a sealed block."""
+        if self._recent is None:
+            self._recent = Recent(
+                self._layout.size,
+                seconds=self._config.horizon_seconds,
+                rows=2 * self._config.block_rows,
+            )
+        if self._first is None:
+            self._first = window.start
+        self._last = window.end
+        self._recent.add(window.start, window.end, window.rows, window.counts)
+
+    def report(self, judge: Judge, at: float) -> Report:
+        """Give the Report at *at* (Unix seconds)."""
+        if self._block != judge.blocks:
+            self._renew(judge)
+            self._block = judge.blocks
+        status = overall(self._verdicts)
+        reason = None
+        if status == "insufficient_data":
+            reason = self._why_open()
+        accounting = self._totals.accounting()
+        idle = self._last is not None and at - self._last > self._config.stale_seconds
+        return Report(
+            status=status,
+            gate=self._gate(judge, status),
+            model=self._model(),
+            at=at,
+            since=self._first,
+            rows=int(accounting["recorded"]),
+            blocks=judge.blocks,
+            stale=idle,
+            streams=self._streams,
+            incidents=incidents(self._verdicts),
+            latency=self._latency(),
+            accounting=accounting,
+            notes=() if self._baseline is None else self._baseline.notes,
+            reason=reason,
+        )
+
+    def _renew(self, judge: Judge) -> None:
+        self._verdicts = verdicts(judge)
+        effects = {verdict.name: verdict.design_effect for verdict in self._verdicts}
+        distances: dict[str, Any] = {}
+        missing: dict[str, float] = {}
+        if self._recent is not None:
+            distances = self._shapes.measure(self._recent.counts, effects)
+            missing = self._missing_shares(self._recent)
+        self._streams = [
+            StreamReport(
+                name=verdict.name,
+                role=verdict.role,
+                status=verdict.status,
+                evidence=verdict.evidence,
+                threshold=verdict.threshold,
+                rows=verdict.rows,
+                rows_to_detect=verdict.rows_to_detect,
+                design_effect=verdict.design_effect,
+                gates=verdict.gates,
+                since=verdict.since,
+                established=verdict.established,
+                cause=verdict.cause,
+                cause_public=verdict.cause_public,
+                reason=verdict.reason,
+                missing_share=missing.get(verdict.name),
+                distances=distances.get(verdict.name, {}),
+            )
+            for verdict in self._verdicts
+        ]
+
+    def _missing_shares(self, recent: Recent) -> dict[str, float]:
+        """Give the recent share of missing values by the name of its stream."""
+        found: dict[str, float] = {}
+        layout = self._layout
+        for column, bins in zip(layout.schema.columns, layout.bins, strict=True):
+            start = layout.spans[column.name].start
+            everything = slice(start, start + bins.ordinary + len(SPECIALS))
+            total = int(recent.counts[everything].sum())
+            if total:
+                missing = int(recent.counts[start + bins.ordinary])
+                found[f"{column.name}/missing"] = missing / total
+        return found
+
+    def _why_open(self) -> str:
+        if self._baseline is None:
+            return "no baseline: latency, errors and volumes are watched, drift is not"
+        waiting = [
+            verdict
+            for verdict in self._verdicts
+            if verdict.holds and verdict.status == "insufficient_data"
+        ]
+        if not waiting:
+            return "no column of the baseline can be judged quickly enough to wait for"
+        slowest = max(waiting, key=lambda v: v.rows_to_detect - v.rows)
+        return (
+            f"{slowest.name} needs {slowest.rows_to_detect - slowest.rows} more rows "
+            f"({slowest.rows} of {slowest.rows_to_detect})"
+        )
+
+    def _gate(self, judge: Judge, status: str) -> GateReport:
+        left_out = [
+            stream.name
+            for stream in self._verdicts
+            if stream.gates and stream.family == "values" and not stream.holds
+        ]
+        verdict: GateVerdict = "pass" if judge.gate.latched else "inconclusive"
+        if status == "drift":
+            verdict = "fail"
+        return GateReport(
+            verdict=verdict,
+            since=self._first,
+            rows=judge.gate.rows,
+            rows_needed=0 if status == "drift" else judge.gate.rows_needed(),
+            left_out=left_out,
+        )
+
+    def _model(self) -> dict[str, Any]:
+        baseline = self._baseline
+        name, version = self._config.model, self._config.model_version
+        if baseline is not None and name == "model":
+            name, version = baseline.model, version or baseline.version
+        return {
+            "name": name,
+            "version": version,
+            "baseline": None if baseline is None else baseline.digest,
+        }
+
+    def _latency(self) -> dict[str, Any]:
+        """Give quantiles since the start, as upper bounds of their buckets."""
+        found: dict[str, Any] = {}
+        counts = self._totals.lifetime.counts
+        for name, service in DURATIONS.items():
+            cells = counts[self._layout.service(service)]
+            total = int(cells.sum())
+            if total:
+                found[name] = {"count": total} | {
+                    label: _finite(quantile_bound(cells, share))
+                    for label, share in QUANTILES.items()
+                }
+        return found
+
+
+def _finite(seconds: float | None) -> float | None:
+    """Give None beyond the last bucket: JSON knows no infinity."""
+    return None if seconds is None or seconds == inf else seconds

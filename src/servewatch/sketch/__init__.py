@@ -1,0 +1,1 @@
+"""Bounded, mergeable summaries: bins, counts, moments, reservoirs, windows."""

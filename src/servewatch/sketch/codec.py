@@ -1,0 +1,80 @@
+"""A Window to bytes and back; what comes back is checked like any foreign input."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from servewatch.sketch.reservoir import Reservoir
+from servewatch.sketch.window import UNKNOWN_NAMES, Window
+
+VERSION = 1
+
+
+class _Packed(msgspec.Struct, array_like=True, frozen=True):
+    version: int
+    start: float
+    end: float
+    rows: int
+    requests: int
+    counts: bytes
+    moments: bytes
+    keys: bytes
+    codes: bytes
+    columns: int
+    limit: int
+    unknown: dict[str, int]
+
+
+def pack(window: Window) -> bytes:
+    """Give *window* as bytes (msgpack, little endian, versioned)."""
+    return msgspec.msgpack.encode(
+        _Packed(
+            version=VERSION,
+            start=window.start,
+            end=window.end,
+            rows=window.rows,
+            requests=window.requests,
+            counts=window.counts.astype("<i8").tobytes(),
+            moments=window.moments.astype("<f8").tobytes(),
+            keys=window.reservoir.keys.astype("<u8").tobytes(),
+            codes=window.reservoir.codes.tobytes(),
+            columns=window.moments.shape[0],
+            limit=window.reservoir.limit,
+            unknown=dict(window.unknown),
+        )
+    )
+
+
+def unpack(raw: bytes, size: int, columns: int) -> Window:
+    """Give the window in *raw*, which must have *size* cells and *columns* columns.
+
+    Raises ValueError on anything else: a store is foreign input.
+    """
+    try:
+        packed = msgspec.msgpack.decode(raw, type=_Packed)
+        counts = np.frombuffer(packed.counts, "<i8").astype(np.int64)
+        moments = np.frombuffer(packed.moments, "<f8").astype(float)
+        keys = np.frombuffer(packed.keys, "<u8").astype(np.uint64)
+        codes = np.frombuffer(packed.codes, np.uint8).reshape(keys.size, columns)
+        moments = moments.reshape(columns, 5)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        message = f"not a window of {size} cells and {columns} columns: {error}"
+        raise ValueError(message) from error
+    fits = packed.version == VERSION and counts.size == size and (counts >= 0).all()
+    if not fits or len(packed.unknown) > UNKNOWN_NAMES:
+        message = (
+            f"not a window of {size} non-negative cells, version {VERSION}: "
+            f"found {counts.size} cells, version {packed.version}"
+        )
+        raise ValueError(message)
+    return Window(
+        start=packed.start,
+        end=packed.end,
+        counts=counts,
+        moments=moments,
+        reservoir=Reservoir(keys, codes.copy(), packed.limit),
+        rows=packed.rows,
+        requests=packed.requests,
+        unknown=packed.unknown,
+    )

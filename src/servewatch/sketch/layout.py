@@ -1,0 +1,63 @@
+"""Where each count lives in a Window's one flat array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from servewatch.schema import Schema
+from servewatch.sketch.bins import Bins, width
+from servewatch.sketch.latency import BUCKETS
+
+# Counted for every model, with or without a baseline: name -> number of cells.
+SERVICE_CELLS = {
+    "duplicates": 2,  # fresh row, duplicate of one of the last rows
+    "unknown_columns": 2,  # rows without, rows with columns the baseline lacks
+    "requests": 2,  # answered, failed
+    "request_seconds": BUCKETS,
+    "first_byte_seconds": BUCKETS,
+    "inference_seconds": BUCKETS,
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns that are counted, their bins, and the spans of their cells.
+
+    `ignored` names columns that may come along and mean nothing (the timestamp, the
+    target, what the user left out): their presence is no change of schema.
+    """
+
+    schema: Schema
+    bins: tuple[Bins, ...]
+    ignored: frozenset[str] = frozenset()
+
+    @cached_property
+    def spans(self) -> Mapping[str, slice]:
+        """The cells of every column and of every service count, by name.
+
+        Service counts are named in `SERVICE_CELLS`, prefixed with a colon so that no
+        column's name can meet them.
+        """
+        spans: dict[str, slice] = {}
+        start = 0
+        for column, bins in zip(self.schema.columns, self.bins, strict=True):
+            spans[column.name] = slice(start, start + width(bins))
+            start += width(bins)
+        for name, cells in SERVICE_CELLS.items():
+            spans[f":{name}"] = slice(start, start + cells)
+            start += cells
+        return spans
+
+    @cached_property
+    def size(self) -> int:
+        """Number of cells in all."""
+        return max(int(span.stop) for span in self.spans.values())
+
+    def service(self, name: str) -> slice:
+        """Give the span of a service count."""
+        return self.spans[f":{name}"]
+
+
+NO_COLUMNS = Layout(Schema(()), ())

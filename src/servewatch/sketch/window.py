@@ -1,0 +1,86 @@
+"""What was seen in [start, end), in arrays of fixed size that add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from servewatch.sketch import moments as moments_of
+from servewatch.sketch.reservoir import Reservoir
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from servewatch.sketch.layout import Layout
+
+UNKNOWN_NAMES = 16
+
+
+@dataclass
+class Window:
+    """Counts of everything observed between two moments (Unix seconds).
+
+    `counts` (layout.size,) holds the cells of every column and service count; `rows`
+    scored rows, `requests` answered or failed requests; `moments` (columns, 5);
+    `unknown` counts rows by the name of a column the baseline lacks (at most 16 names).
+    """
+
+    start: float
+    end: float
+    counts: NDArray[np.int64]
+    moments: NDArray[np.float64]
+    reservoir: Reservoir
+    rows: int = 0
+    requests: int = 0
+    unknown: Mapping[str, int] = field(default_factory=dict)
+
+    @staticmethod
+    def empty(layout: Layout, start: float, end: float) -> Window:
+        """Give a window in which nothing was seen yet."""
+        columns = len(layout.bins)
+        return Window(
+            start=start,
+            end=end,
+            counts=np.zeros(layout.size, dtype=np.int64),
+            moments=moments_of.empty(columns),
+            reservoir=Reservoir.empty(columns),
+        )
+
+    def merge(self, other: Window) -> Window:
+        """Give both together; neither changes. Merging is commutative.
+
+        Raises ValueError when the windows were counted by different layouts.
+        """
+        if self.counts.shape != other.counts.shape:
+            message = (
+                f"windows of {self.counts.size} and {other.counts.size} cells do not "
+                "add up: they were counted against different baselines"
+            )
+            raise ValueError(message)
+        return Window(
+            start=min(self.start, other.start),
+            end=max(self.end, other.end),
+            counts=self.counts + other.counts,
+            moments=moments_of.merge(self.moments, other.moments),
+            reservoir=self.reservoir.merge(other.reservoir),
+            rows=self.rows + other.rows,
+            requests=self.requests + other.requests,
+            unknown=merge_names(self.unknown, other.unknown),
+        )
+
+    @property
+    def volume(self) -> int:
+        """Rows, or requests where nothing was scored: what a block is filled by."""
+        return max(self.rows, self.requests)
+
+
+def merge_names(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
+    """Add counts by name, keeping the 16 most frequent names."""
+    names = dict(left)
+    for name, rows in right.items():
+        names[name] = names.get(name, 0) + rows
+    ranked = sorted(names, key=lambda name: (-names[name], name))
+    return {name: names[name] for name in ranked[:UNKNOWN_NAMES]}

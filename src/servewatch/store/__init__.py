@@ -1,0 +1,1 @@
+"""Where windows of all workers meet: the Store protocol and its implementations."""
