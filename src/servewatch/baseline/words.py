@@ -34,7 +34,6 @@ def value_words(name: str, bins: Bins, members: NDArray[np.bool_]) -> Words:
 def _categories(
     name: str, bins: CategoryBins, chosen: NDArray[np.bool_]
 ) -> tuple[str, str]:
-    assert isinstance(bins, CategoryBins)
     labels = [repr(text) for text in bins.categories]
     if bins.others:
         labels.append(f"any {OTHER} category")

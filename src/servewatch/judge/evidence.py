@@ -16,7 +16,7 @@ from servewatch.judge.panel import Panel
 
 Floats = NDArray[np.float64]
 LIFTS = np.array([0.25, 0.6, 1.2, 2.4, 5.0])  # of the logit of the bound
-_MOST_NATS = 700.0  # exp stays finite; every cap lies far below
+_MOST_NATS = 600.0  # times a capped ratio this is still finite; every cap lies below
 
 
 def blocks_per_alarm(block_seconds: float, false_alarms_per_day: float) -> float:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from servewatch.judge.stream import Stream
 
 Floats = NDArray[np.float64]
+Counted = NDArray[np.uint32]
 ENVELOPE_BLOCKS = (1, 4, 16, 64)
 ENVELOPE_DEFF = 5.0
 MOSTLY = 0.5
@@ -59,27 +60,30 @@ class SourceDown:
         self.columns = columns
         self.runs = np.zeros(len(columns), dtype=np.int64)
         self.since = np.full(len(columns), np.nan)
+        self._ends = _ends(columns)
+        self._missing = np.array([c.missing for c in columns], dtype=np.int64)
+        self._usual = np.array([c.missing_share < USUALLY_THERE for c in columns], bool)
+        self._longest = np.array([c.longest_gap for c in columns], dtype=np.int64)
 
     def update(self, counts: NDArray[np.int64], at: float) -> None:
         """Fold in the cells of a block that began *at*."""
-        for place, column in enumerate(self.columns):
-            total = int(counts[column.everything].sum())
-            if total == 0 or column.missing_share >= USUALLY_THERE:
-                continue
-            if counts[column.missing] >= MOSTLY * total:
-                if self.runs[place] == 0:
-                    self.since[place] = at
-                self.runs[place] += 1
-            else:
-                self.runs[place], self.since[place] = 0, np.nan
+        total = _totals(counts, self._ends)
+        known = self._usual & (total > 0)
+        down = known & (counts[self._missing] >= MOSTLY * total)
+        self.since[down & (self.runs == 0)] = at
+        self.since[known & ~down] = np.nan
+        self.runs = np.where(known, np.where(down, self.runs + 1, 0), self.runs)
+
+    @property
+    def lasting(self) -> NDArray[np.bool_]:
+        """Which columns (C,) are down for longer than the baseline ever saw."""
+        return np.asarray((self.runs > 0) & (self.runs > GAP_FACTOR * self._longest))
 
     def status(self, place: int) -> Literal["warning", "drift"] | None:
         """Give the guard's verdict on a column, None while it is up."""
-        run = int(self.runs[place])
-        if run == 0:
+        if self.runs[place] == 0:
             return None
-        longest = self.columns[place].longest_gap
-        return "drift" if run > GAP_FACTOR * longest else "warning"
+        return "drift" if self.lasting[place] else "warning"
 
 
 class SchemaChange:
@@ -93,28 +97,46 @@ class SchemaChange:
         self.columns, self._unknown = columns, unknown
         self.found: tuple[str, ...] = ()
         self.since = float("nan")
+        self._ends = _ends(columns)
+        self._absent = np.array([c.absent for c in columns], dtype=np.int64)
+        self._odd = np.array([c.type_error for c in columns], dtype=np.int64)
 
     def update(self, counts: NDArray[np.int64], unknown: str, at: float) -> None:
         """Fold in the cells of a block; *unknown* names what the baseline lacks."""
+        total = _totals(counts, self._ends)
+        absent = is_most(counts[self._absent], total)
+        odd = is_most(counts[self._odd], total)
         found: list[str] = []
-        for column in self.columns:
-            total = int(counts[column.everything].sum())
-            if is_most(int(counts[column.absent]), total):
-                found.append(f"column {column.name} is absent")
-            if is_most(int(counts[column.type_error]), total):
-                found.append(f"column {column.name} has another type")
-        without, strange = counts[self._unknown].tolist()
-        if is_most(strange, without + strange):
+        for place in np.flatnonzero(absent | odd).tolist():
+            name = self.columns[place].name
+            if absent[place]:
+                found.append(f"column {name} is absent")
+            if odd[place]:
+                found.append(f"column {name} has another type")
+        strangers = counts[self._unknown]  # rows without, rows with unknown columns
+        if is_most(strangers[-1:], strangers.sum()).any():
             found.append(f"new columns: {unknown}")
-        if without + strange:
+        if total.any() or strangers.any():
             if found and not self.found:
                 self.since = at
             self.found = tuple(found)
 
 
-def is_most(rows: int, total: int) -> bool:
+def is_most(
+    rows: NDArray[np.int64], total: NDArray[np.int64] | np.int64
+) -> NDArray[np.bool_]:
     """Whether *rows* are enough, and half of *total*."""
-    return rows >= SCHEMA_ROWS and rows >= MOSTLY * total
+    return np.asarray((rows >= SCHEMA_ROWS) & (rows >= MOSTLY * total))
+
+
+def _ends(columns: Sequence[Watched]) -> NDArray[np.intp]:
+    ends = [(c.everything.start, c.everything.stop) for c in columns]
+    return np.array(ends, dtype=np.intp).ravel()
+
+
+def _totals(counts: NDArray[np.int64], ends: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Give every column's rows; between its end and the next start lies no row."""
+    return np.asarray(np.add.reduceat(counts, ends)[::2])
 
 
 class Envelope:
@@ -127,59 +149,76 @@ class Envelope:
 
     def __init__(self, streams: Sequence[Stream], delta: float, height: float) -> None:
         """Watch those of *streams* that have an envelope; *height* is h."""
-        self._watched = [
-            (place, stream, _bounds(stream, delta))
-            for place, stream in enumerate(streams)
-            if stream.envelope
-        ]
-        self._height = height
-        self._blocks: deque[list[tuple[Floats, float]]] = deque(
-            maxlen=max(ENVELOPE_BLOCKS)
+        places = [k for k, stream in enumerate(streams) if stream.envelope]
+        sizes = np.array([streams[k].sets for k in places], dtype=np.int64)
+        every = np.concatenate([[0], np.cumsum([stream.sets for stream in streams])])
+        self._places = np.array(places, dtype=np.int64)
+        self._of = np.repeat(np.arange(len(places)), sizes)
+        self._first = (np.cumsum(sizes) - sizes).astype(np.int64)
+        chosen = [np.arange(every[k], every[k + 1]) for k in places]
+        self._sets = np.concatenate([np.zeros(0, dtype=np.int64), *chosen])
+        self._bounds = {
+            length: _bounds([streams[k] for k in places], length, delta)
+            for length in ENVELOPE_BLOCKS
+        }
+        self._one_block = np.array([streams[k].one_block for k in places])
+        self._height = height + np.log(len(ENVELOPE_BLOCKS) * np.maximum(sizes, 1))
+        self._blocks: deque[tuple[Counted, Counted]] = deque(
+            [(np.zeros(self._sets.size, np.uint32), np.zeros(len(places), np.uint32))],
+            maxlen=max(ENVELOPE_BLOCKS) + 1,
         )
         self.culprit = np.full(len(streams), -1, dtype=np.int64)
         self.share = np.zeros(len(streams))
         self.since = np.full(len(streams), np.nan)
 
-    def update(
-        self, hits: Floats, rows: Floats, first: NDArray[np.int64], at: float
-    ) -> None:
-        """Fold in a block's hits (T,) and rows (J,); *first* (J,) as in the panel."""
-        if not self._watched:
+    def update(self, hits: Floats, rows: Floats, at: float) -> None:
+        """Fold in a block's hits (T,) and rows (J,) of all streams."""
+        if not self._places.size:
             return
+        # Running totals, whose differences are windows of any length; they may wrap
+        # around, the differences do not mind.
+        sums, totals = self._blocks[-1]
         self._blocks.append(
-            [
-                (hits[first[place] : first[place] + stream.sets], float(rows[place]))
-                for place, stream, _ in self._watched
-            ]
+            (
+                sums + hits[self._sets].astype(np.uint32),
+                totals + rows[self._places].astype(np.uint32),
+            )
         )
-        for index, (place, stream, bounds) in enumerate(self._watched):
-            height = self._height + np.log(len(ENVELOPE_BLOCKS) * stream.sets)
-            culprit, share = self._exceeds(index, stream, bounds, height)
-            if culprit >= 0 and self.culprit[place] < 0:
-                self.since[place] = at
-            self.culprit[place], self.share[place] = culprit, share
+        culprit = np.full(self._places.size, -1, dtype=np.int64)
+        share = np.zeros(self._places.size)
+        for length, bound in self._bounds.items():
+            if length < len(self._blocks):
+                self._compare(length, bound, culprit, share)
+        started = (culprit >= 0) & (self.culprit[self._places] < 0)
+        self.since[self._places[started]] = at
+        self.culprit[self._places], self.share[self._places] = culprit, share
 
-    def _exceeds(
-        self, index: int, stream: Stream, bounds: dict[int, Floats], height: float
-    ) -> tuple[int, float]:
-        for blocks, bound in bounds.items():
-            if blocks > len(self._blocks):
-                break
-            window = [self._blocks[-k][index] for k in range(1, blocks + 1)]
-            count = sum(rows for _, rows in window)
-            if count == 0:
-                continue
-            shares = np.sum([hits for hits, _ in window], axis=0) / count
-            nats = np.where(shares > bound, kl(shares, bound), 0.0)
-            nats *= count / stream.one_block
-            if nats.max() >= height:
-                culprit = int(nats.argmax())
-                return culprit, float(shares[culprit])
-        return -1, 0.0
+    def _compare(
+        self, length: int, bound: Floats, culprit: NDArray[np.int64], share: Floats
+    ) -> None:
+        """Enter what exceeds its bound where no shorter window did already."""
+        (sums, totals), (old_sums, old_totals) = self._blocks[-1], self._blocks[-1 - length]
+        count = (totals - old_totals).astype(float)
+        shares = (sums - old_sums) / np.maximum(count, 1)[self._of]
+        above = np.flatnonzero((shares > bound) & (culprit[self._of] < 0))
+        if not above.size:
+            return
+        of = self._of[above]
+        nats = np.zeros(shares.size)
+        nats[above] = kl(shares[above], bound[above]) * (count / self._one_block)[of]
+        peaks = np.maximum.reduceat(nats, self._first)
+        for place in np.flatnonzero(peaks >= self._height).tolist():
+            start = int(self._first[place])
+            index = start + int(nats[start : start + self._size(place)].argmax())
+            culprit[place], share[place] = index - start, shares[index]
+
+    def _size(self, place: int) -> int:
+        return int(np.count_nonzero(self._of == place))
 
 
-def _bounds(stream: Stream, delta: float) -> dict[int, Floats]:
-    return {
-        blocks: np.minimum(theta_max(shares, delta), 1.0)
-        for blocks, shares in sorted((stream.envelope or {}).items())
-    }
+def _bounds(streams: Sequence[Stream], length: int, delta: float) -> Floats:
+    """Give the bound of every set in windows of *length* blocks; 1 is never exceeded."""
+    parts = [
+        (stream.envelope or {}).get(length, np.ones(stream.sets)) for stream in streams
+    ]
+    return theta_max(np.concatenate([np.zeros(0), *parts]), delta)

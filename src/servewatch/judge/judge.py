@@ -72,6 +72,7 @@ class Judge:
         self.dataset_since = np.full(2, np.nan)
         self.rows = np.zeros(len(streams))
         self.blocks = 0
+        self._guarded = np.array([column.gates for column in columns], dtype=bool)
         self._counts_in = np.array([stream.gates for stream in streams], dtype=float)
         self.not_judged = np.array([self._is_deaf(stream) for stream in streams])
         self._learning = {
@@ -99,7 +100,7 @@ class Judge:
         self.dependence.update(hits, rows, self.on[WARN])
         self.source_down.update(block.counts, block.start)
         self.schema_change.update(block.counts, unknown_names, block.start)
-        self.envelope.update(hits, rows, self.panel.first, block.start)
+        self.envelope.update(hits, rows, block.start)
         self._update_gate(hits, rows, eta, block.rows)
         self._learn(block)
 
@@ -157,25 +158,28 @@ class Judge:
     def has_drift(self) -> bool:
         """Whether anything that gates is drift."""
         gates = self._counts_in > 0
-        down = any(
-            column.gates and self.source_down.status(place) == "drift"
-            for place, column in enumerate(self.source_down.columns)
-        )
         return bool(
             (self.on[DRIFT] & gates).any()
             or self.dataset_on[DRIFT]
             or self.schema_change.found
-            or down
+            or (self.source_down.lasting & self._guarded).any()
         )
 
     def signature(self) -> bytes:
         """Give bytes that stay the same as long as no status can have changed."""
         enough = self.rows >= self.n_min * self.dependence.design_effects()
-        down = [self.source_down.status(k) for k in range(self.source_down.runs.size)]
-        parts = (self.on, self.dataset_on, enough, self.envelope.culprit >= 0)
+        guards = self.source_down
+        parts = (
+            self.on,
+            self.dataset_on,
+            enough,
+            self.envelope.culprit >= 0,
+            guards.runs > 0,
+            guards.lasting,
+        )
         return (
             b"".join(part.tobytes() for part in parts)
-            + repr((down, self.schema_change.found, self.blocks > 0)).encode()
+            + repr((self.schema_change.found, self.blocks > 0)).encode()
         )
 
     def _learn(self, block: Block) -> None:
@@ -194,5 +198,6 @@ class Judge:
             for evidence in self.levels:
                 evidence.adopt(self.panel)
             self.dependence.adopt(self.panel)
+            self.dependence.blocks[place] = 0  # its warm-up only begins here
             self.gate.adopt(self.panel)
             self.rows[place] = 0.0

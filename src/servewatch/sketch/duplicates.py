@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RING_ROWS = 10_000
+FORGET_FACTOR = 3  # entries kept before the old ones are let go, all at once
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(32)
 
@@ -46,7 +47,8 @@ class DuplicateRing:
     def __init__(self, size: int = RING_ROWS) -> None:
         """Start with an empty memory."""
         self._size = size
-        self._ring = np.empty(0, np.uint64)
+        self._row = 0
+        self._last: dict[int, int] = {}
 
     def count(self, hashes: NDArray[np.uint64]) -> int:
         """Count the rows equal to one of the *size* rows before them; remember all.
@@ -54,7 +56,15 @@ class DuplicateRing:
         >>> DuplicateRing().count(np.array([7, 8, 7], dtype=np.uint64))
         1
         """
-        seen = np.concatenate([self._ring, hashes])
-        duplicates = np.count_nonzero(repeats(seen, self._size)[self._ring.size :])
-        self._ring = seen[-self._size :].copy()
-        return int(duplicates)
+        duplicates, row, last = 0, self._row, self._last
+        oldest = -self._size
+        for value in hashes.tolist():
+            if row - last.get(value, oldest - 1) <= self._size:
+                duplicates += 1
+            last[value] = row
+            row += 1
+        self._row = row
+        if len(last) > FORGET_FACTOR * self._size:
+            kept = row - self._size
+            self._last = {value: at for value, at in last.items() if at >= kept}
+        return duplicates

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from numbers import Real
 
 import numpy as np
@@ -63,7 +64,7 @@ def encode(bins: Bins, values: Values, cache: dict[object, tuple[int, int]]) -> 
     codes = np.empty(numbers.size, dtype=np.uint8)
     beyond = 0
     if isinstance(bins, EdgeBins):
-        codes[:] = np.searchsorted(np.array(bins.edges), numbers, side="left")
+        codes[:] = np.searchsorted(_sorted(bins.edges), numbers, side="left")
         beyond = int(np.count_nonzero((numbers < bins.low) | (numbers > bins.high)))
     else:
         codes[:] = _level_codes(bins, numbers)
@@ -80,6 +81,11 @@ def encode(bins: Bins, values: Values, cache: dict[object, tuple[int, int]]) -> 
     hashes = (numbers + 0.0).view(np.uint64)
     hashes = np.where(np.isnan(numbers), _MISSING_HASH, hashes)
     return Encoded(codes, hashes, numbers, beyond)
+
+
+@lru_cache(maxsize=8192)
+def _sorted(values: tuple[float, ...]) -> NDArray[np.float64]:
+    return np.array(values)
 
 
 def _level_codes(bins: LevelBins, numbers: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -45,6 +45,7 @@ class Folder:
         rows = keys.size
         codes = np.empty((rows, len(self.layout.bins)), dtype=np.uint8)
         hashes: list[NDArray[np.uint64]] = []
+        numbers: dict[int, NDArray[np.float64]] = {}
         for place, (column, bins) in enumerate(
             zip(self.layout.schema.columns, self.layout.bins, strict=True)
         ):
@@ -62,11 +63,14 @@ class Folder:
             window.counts[span] += np.bincount(encoded.codes, minlength=cells)
             window.counts[span.start + cell(bins, "out_of_range")] += encoded.beyond
             if encoded.numbers is not None:
-                window.moments[place] = moments_of.merge(
-                    window.moments[place], moments_of.of(encoded.numbers)
-                )
+                numbers[place] = encoded.numbers
             if column.role == "feature":
                 hashes.append(encoded.hashes)
+        if numbers:
+            places = list(numbers)
+            window.moments[places] = moments_of.merge(
+                window.moments[places], moments_of.of(np.stack(list(numbers.values())))
+            )
         self._fold_rows(window, columns, hashes, rows)
         window.reservoir = window.reservoir.add(keys, codes)
         return codes
