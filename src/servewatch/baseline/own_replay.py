@@ -132,7 +132,10 @@ def _measure(
         peaks, at = _replay(
             panel, part, rows[:, loud], deff[loud], patience=patience, config=config
         )
-        exceeded = [k for k, is_over in zip(loud, peaks > line, strict=True) if is_over]
+        # A design effect as large as the baseline leaves one row: no more to silence.
+        # Where blocks last days the line is lower than what waiting alone adds up to.
+        over = (peaks > line) & (deff[loud] < rows[:, loud].sum(axis=0))
+        exceeded = [k for k, is_over in zip(loud, over, strict=True) if is_over]
         for k, block in zip(loud, at, strict=True):
             worst.setdefault(k, int(block))
         deff[exceeded] *= STEP

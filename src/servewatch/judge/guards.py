@@ -197,7 +197,8 @@ class Envelope:
         self, length: int, bound: Floats, culprit: NDArray[np.int64], share: Floats
     ) -> None:
         """Enter what exceeds its bound where no shorter window did already."""
-        (sums, totals), (old_sums, old_totals) = self._blocks[-1], self._blocks[-1 - length]
+        sums, totals = self._blocks[-1]
+        old_sums, old_totals = self._blocks[-1 - length]
         count = (totals - old_totals).astype(float)
         shares = (sums - old_sums) / np.maximum(count, 1)[self._of]
         above = np.flatnonzero((shares > bound) & (culprit[self._of] < 0))
@@ -217,7 +218,7 @@ class Envelope:
 
 
 def _bounds(streams: Sequence[Stream], length: int, delta: float) -> Floats:
-    """Give the bound of every set in windows of *length* blocks; 1 is never exceeded."""
+    """Give the sets' bounds in windows of *length* blocks; 1 is never exceeded."""
     parts = [
         (stream.envelope or {}).get(length, np.ones(stream.sets)) for stream in streams
     ]

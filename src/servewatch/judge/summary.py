@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil, exp, isnan, log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,42 +25,69 @@ SCHEMA = "schema"
 
 def verdicts(judge: Judge) -> list[Verdict]:
     """Give every stream's verdict, then the schema's and the dataset's."""
-    logs = [judge.logs(level) for level in (WARN, DRIFT)]
-    deff = judge.dependence.design_effects()
     down = {
         column.name: place for place, column in enumerate(judge.source_down.columns)
     }
+    outside = (judge.envelope.culprit >= 0).tolist()
     found: list[Verdict] = []
-    for place, stream in enumerate(judge.panel.streams):
-        level = WARN if judge.on[WARN, place] and not judge.on[DRIFT, place] else DRIFT
-        verdict = _verdict(judge, place, float(logs[level][place]), float(deff[place]))
-        if judge.on[:, place].any():
-            verdict = _explain(judge, place, level, verdict)
-        elif judge.envelope.culprit[place] >= 0:
+    for place, (stream, numbers) in enumerate(
+        zip(judge.panel.streams, _numbers(judge), strict=True)
+    ):
+        verdict = _verdict(judge, stream, numbers)
+        if numbers.warning or numbers.drift:
+            verdict = _explain(judge, place, DRIFT if numbers.drift else WARN, verdict)
+        elif outside[place]:
             verdict = _outside(judge, place, verdict)
         if stream.family == "missing":
-            verdict = _down(judge, down[stream.name.removesuffix("/missing")], verdict)
+            guarded = down.get(stream.name.removesuffix("/missing"))
+            if guarded is not None:
+                verdict = _down(judge, guarded, verdict)
         found.append(verdict)
     return [*found, *_schema(judge), _dataset(judge)]
 
 
-def _verdict(judge: Judge, place: int, evidence: float, deff: float) -> Verdict:
+class _Numbers(NamedTuple):
+    """What a stream's verdict follows from, as plain numbers."""
+
+    warning: bool
+    drift: bool
+    not_judged: bool
+    evidence: float
+    rows: float
+    design_effect: float
+
+
+def _numbers(judge: Judge) -> Iterator[_Numbers]:
+    """Leave the arrays once for all streams, not once a stream."""
+    warning, drift = judge.on[WARN], judge.on[DRIFT]
+    logs = np.where(warning & ~drift, judge.logs(WARN), judge.logs(DRIFT))
+    columns = (
+        warning,
+        drift,
+        judge.not_judged,
+        np.maximum(logs, NO_EVIDENCE),
+        judge.rows,
+        judge.dependence.design_effects(),
+    )
+    return map(_Numbers._make, zip(*(c.tolist() for c in columns), strict=True))
+
+
+def _verdict(judge: Judge, stream: Stream, numbers: _Numbers) -> Verdict:
     """Give the verdict on the evidence and the number of rows alone."""
-    stream = judge.panel.streams[place]
+    deff = numbers.design_effect
     needed = ceil(judge.n_min * deff)
-    rows = int(judge.rows[place])
     status: Status = "ok"
     reason = None
     slow = deff > judge.config.slow_deff
-    if judge.on[DRIFT, place]:
+    if numbers.drift:
         status = "drift"
-    elif judge.on[WARN, place]:
+    elif numbers.warning:
         status = "warning"
-    elif judge.not_judged[place]:
+    elif numbers.not_judged:
         status, reason = "insufficient_data", "not_judged"
     elif slow:
         status, reason = "insufficient_data", "slow"
-    elif rows < needed:
+    elif numbers.rows < needed:
         status = "insufficient_data"
         reason = "learning" if stream.learns else "few_rows"
     return Verdict(
@@ -67,26 +95,29 @@ def _verdict(judge: Judge, place: int, evidence: float, deff: float) -> Verdict:
         role=stream.role,
         family=stream.family,
         status=status,
-        evidence=max(evidence, NO_EVIDENCE),
+        evidence=numbers.evidence,
         threshold=judge.height,
-        rows=rows,
+        rows=int(numbers.rows),
         rows_to_detect=needed,
         design_effect=deff,
         gates=stream.gates,
-        holds=stream.can_hold and not slow and not judge.not_judged[place],
+        holds=stream.can_hold and not slow and not numbers.not_judged,
         reason=reason if stream.gates else "informational",
     )
 
 
 def culprit(judge: Judge, place: int, level: int) -> int:
     """Give the set, among those with most evidence, that moved furthest (its index)."""
-    evidence, panel = judge.levels[level], judge.panel
-    first = int(panel.first[place])
-    span = slice(first, first + panel.streams[place].sets)
-    parts = evidence.contributions()[span]
+    evidence, span = judge.levels[level], _span(judge, place)
+    parts = evidence.contributions(span)
     shares = evidence.hits[span] / np.maximum(evidence.rows[span], 1)
-    moves = binary_js(shares, panel.shares[span])
+    moves = binary_js(shares, judge.panel.shares[span])
     return int(np.where(parts >= 0.5 * parts.max(), moves, -1.0).argmax())
+
+
+def _span(judge: Judge, place: int) -> slice:
+    first = int(judge.panel.first[place])
+    return slice(first, first + judge.panel.streams[place].sets)
 
 
 def _explain(judge: Judge, place: int, level: int, verdict: Verdict) -> Verdict:
