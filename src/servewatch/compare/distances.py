@@ -47,8 +47,8 @@ def compare(
     m = np.add.reduceat(current, starts).astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         noise = 1 / n + (1.0 if effect is None else effect) / m
-        p = reference / np.repeat(n, sizes)
-        q = current / np.repeat(m, sizes)
+        p = _shares(reference, n, sizes)
+        q = _shares(current, m, sizes)
         found = {
             "psi": _psi(reference, current, starts, sizes, noise),
             "js": _js(p, q, starts, sizes, noise),
@@ -74,6 +74,11 @@ def psi(reference: Ints, current: Ints) -> float:
     """
     found = compare(reference, current, np.array([0]))
     return float(found["psi"].value[0])
+
+
+def _shares(counts: Ints, rows: Floats, sizes: Ints) -> Floats:
+    """Give shares, 0 where there are no rows: NaN would run on into other columns."""
+    return np.asarray(counts / np.repeat(np.maximum(rows, 1), sizes))
 
 
 def _chi2(sizes: Ints) -> Floats:
@@ -151,7 +156,7 @@ def wasserstein(
     m = np.add.reduceat(current, starts).astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         noise = np.sqrt(1 / n + (1.0 if effect is None else effect) / m)
-        p, q = reference / np.repeat(n, sizes), current / np.repeat(m, sizes)
+        p, q = _shares(reference, n, sizes), _shares(current, m, sizes)
         running = np.cumsum(q - p)
         before = np.concatenate([[0.0], running])[starts]
         gaps = np.abs(running - np.repeat(before, sizes))
