@@ -1,0 +1,1 @@
+"""What ServeWatch shows: metrics, `/drift` and its gate, the page, and events."""

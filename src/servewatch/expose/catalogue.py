@@ -1,0 +1,154 @@
+"""Every metric that ServeWatch exports: the one list that dashboards and docs follow.
+
+Names are fixed: they may be added to and never renamed. Each sample also carries the
+label `model`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+PREFIX = "servewatch_"
+STATUS_NUMBERS: Mapping[str, int] = {
+    "insufficient_data": -1,
+    "ok": 0,
+    "warning": 1,
+    "drift": 2,
+}
+GATE_NUMBERS: Mapping[str, int] = {"inconclusive": -1, "pass": 0, "fail": 1}
+DURATION_BOUNDS = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+)
+"""Seconds; each is also a bound of the buckets we count in, so nothing is guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric: its full name, and the labels it has besides `model`."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram", "info"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+def _family(
+    name: str,
+    type_: Literal["counter", "gauge", "histogram", "info"],
+    help_: str,
+    *labels: str,
+) -> Family:
+    return Family(PREFIX + name, type_, help_, labels)
+
+
+_STATUSES = "(-1 insufficient_data, 0 ok, 1 warning, 2 drift)"
+
+FAMILIES = (
+    _family(
+        "build_info",
+        "info",
+        "Versions of ServeWatch, the model and its baseline.",
+        "version",
+        "model_version",
+        "baseline",
+    ),
+    _family("drift_status", "gauge", f"Status over all streams {_STATUSES}."),
+    _family(
+        "gate_status",
+        "gauge",
+        "Whether a release may go on (-1 inconclusive, 0 pass, 1 fail).",
+    ),
+    _family(
+        "requests_total",
+        "counter",
+        "Requests answered or failed, by route template.",
+        "route",
+        "method",
+        "status",
+    ),
+    _family("rows_total", "counter", "Rows received, before sampling and drops."),
+    _family(
+        "request_duration_seconds", "histogram", "From request to the last byte sent."
+    ),
+    _family("first_byte_seconds", "histogram", "From request to the first byte sent."),
+    _family("inference_duration_seconds", "histogram", "One call of the model."),
+    _family(
+        "stream_status", "gauge", f"Status of a stream {_STATUSES}.", "stream", "role"
+    ),
+    _family(
+        "stream_evidence_ratio",
+        "gauge",
+        "Evidence of a change over the threshold it must cross.",
+        "stream",
+    ),
+    _family(
+        "stream_distance",
+        "gauge",
+        "Distance of current rows from the baseline, less what noise shows.",
+        "stream",
+        "distance",
+    ),
+    _family(
+        "stream_missing_ratio",
+        "gauge",
+        "Share of current rows in which the column is missing.",
+        "stream",
+    ),
+    _family("dropped_total", "counter", "Rows not recorded, by reason.", "reason"),
+    _family(
+        "predictions_dropped_total",
+        "counter",
+        "Predictions not recorded though their rows were, by reason.",
+        "reason",
+    ),
+    _family(
+        "errors_total",
+        "counter",
+        "Exceptions of a stage, by the name of their type.",
+        "stage",
+        "type",
+    ),
+    _family("sampled_out_total", "counter", "Rows of batches left out by sampling."),
+    _family("pending_rows", "gauge", "Rows received and not yet counted."),
+    _family(
+        "internal_errors_total",
+        "counter",
+        "Faults of ServeWatch itself, by place; no response was touched.",
+        "site",
+    ),
+    _family(
+        "overhead_seconds_total", "counter", "Processor time ServeWatch spent on this."
+    ),
+    _family(
+        "overflow_features_total",
+        "counter",
+        "Columns judged and not exported: 512 are.",
+    ),
+    _family(
+        "overflow_series",
+        "gauge",
+        "Series left out of this scrape: 5000 are exported.",
+    ),
+    _family("process_cpu_seconds_total", "counter", "Processor time of this process."),
+    _family("process_resident_memory_bytes", "gauge", "Resident memory."),
+    _family("process_virtual_memory_bytes", "gauge", "Virtual memory."),
+    _family("process_start_time_seconds", "gauge", "Start, in Unix seconds."),
+    _family("process_open_fds", "gauge", "Open file descriptors."),
+    _family("process_max_fds", "gauge", "Most file descriptors that may be open."),
+)
+
+CATALOGUE: Mapping[str, Family] = {family.name: family for family in FAMILIES}

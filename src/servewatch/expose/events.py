@@ -1,0 +1,180 @@
+"""Structured events: one JSON object a line, for what changes and nothing else.
+
+They go to standard error through a structlog logger of our own: neither structlog's
+defaults nor the root logger are touched. No event holds a value of a row: causes are
+those without bin edges and categories.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import cached_property
+from typing import Any
+
+import structlog
+
+from servewatch.monitor.report import Change, GateVerdict, Report, iso
+
+EVENTS: Mapping[str, str] = {
+    "watch.started": "ServeWatch answers requests; `open` says what anybody may read.",
+    "watch.joined": "A second model is watched on the same app.",
+    "route.shadowed": "The app has a route where we have one; the app's wins.",
+    "baseline.loaded": "A baseline is in use: its model, version and digest.",
+    "baseline.absent": "No baseline: latency, errors and volumes are watched.",
+    "drift.started": "A stream became `drift`; `since` and `cause` say when and why.",
+    "drift.ended": "A stream is no longer `drift`.",
+    "warning.started": "A stream became `warning`.",
+    "warning.ended": "A stream is no longer `warning`.",
+    "data.insufficient": "A stream that had a verdict no longer has the data for one.",
+    "data.sufficient": "That stream has a verdict again.",
+    "gate.changed": "The gate's verdict changed: pass, fail or inconclusive.",
+    "monitor.degraded": "ServeWatch itself is not well; `reasons` say why.",
+    "monitor.recovered": "ServeWatch is well again.",
+}
+"""Every event there is, and what it means."""
+
+FIELD_BYTES = 1024
+_LEVELS = {
+    "drift.started": "error",
+    "warning.started": "warning",
+    "data.insufficient": "warning",
+    "route.shadowed": "warning",
+    "monitor.degraded": "warning",
+}
+_STATES = {"drift", "warning"}
+
+
+class Events:
+    """Tells changes of one model's state as they happen.
+
+    *write* takes each line without its end; by default standard error, looked up when
+    the line is written.
+    """
+
+    def __init__(self, model: str, write: Callable[[str], None] | None = None) -> None:
+        self._model = model
+        self._write = write
+        self._gate: GateVerdict | None = None
+        self._degraded: tuple[str, ...] = ()
+        self._lacking: set[str] = set()
+
+    def emit(self, event: str, *, at: float, **fields: object) -> None:
+        """Write *event*, which must be one of `EVENTS`, at Unix second *at*."""
+        level = _LEVELS.get(event, "info")
+        getattr(self._logger, level)(
+            event,
+            timestamp=iso(at),
+            level=level,
+            model=self._model,
+            **fields,
+        )
+
+    def change(self, change: Change) -> None:
+        """Tell that a stream changed its status."""
+        facts = {
+            "stream": change.stream,
+            "role": change.role,
+            "status": change.status,
+            "previous": change.previous,
+            "evidence": round(change.evidence, 4),
+            "threshold": round(change.threshold, 4),
+            "since": iso(change.since),
+            "cause": change.cause_public,
+        }
+        for event in self._names(change):
+            self.emit(event, at=change.at, **facts)
+
+    def observe(self, report: Report, health: Mapping[str, Any]) -> None:
+        """Tell if the gate's verdict or ServeWatch's own state is a new one."""
+        gate = report.gate
+        if self._gate is not None and gate.verdict != self._gate:
+            self.emit(
+                "gate.changed",
+                at=report.at,
+                verdict=gate.verdict,
+                previous=self._gate,
+                rows=gate.rows,
+            )
+        self._gate = gate.verdict
+        reasons = tuple(map(str, health.get("reasons", ())))
+        degraded = reasons if health.get("status", "ok") != "ok" else ()
+        if degraded and degraded != self._degraded:
+            self.emit("monitor.degraded", at=report.at, reasons=list(degraded))
+        elif self._degraded and not degraded:
+            self.emit("monitor.recovered", at=report.at)
+        self._degraded = degraded
+
+    def _names(self, change: Change) -> list[str]:
+        """Name what ended, then what began: every start has its end."""
+        names = []
+        if change.previous in _STATES:
+            names.append(f"{change.previous}.ended")
+        elif change.stream in self._lacking:
+            # Only what was told to be lacking: at the start every stream gains its
+            # first verdict, and a thousand lines about that would tell nothing.
+            names.append("data.sufficient")
+        self._lacking.discard(change.stream)
+        if change.status in _STATES:
+            names.append(f"{change.status}.started")
+        elif change.status == "insufficient_data":
+            self._lacking.add(change.stream)
+            names.append("data.insufficient")
+        return names
+
+    @cached_property
+    def _logger(self) -> Any:
+        return structlog.wrap_logger(
+            _Lines(self._write),
+            processors=[_line],
+            wrapper_class=structlog.BoundLogger,
+            cache_logger_on_first_use=True,
+        ).bind()
+
+
+class _Lines:
+    """What structlog calls a logger: a method for each level, all the same here."""
+
+    def __init__(self, write: Callable[[str], None] | None) -> None:
+        self._write = write
+
+    def info(self, line: str) -> None:
+        if self._write is not None:
+            self._write(line)
+        elif sys.stderr is not None:  # None under pythonw and some daemons
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+    warning = error = info
+
+
+def _line(_: object, __: str, event: MutableMapping[str, Any]) -> str:
+    """Render an event in ASCII: what a terminal could obey is escaped."""
+    name = event.pop("event")
+    fields = {"event": name, **event}
+    text = json.dumps(_safe(fields), allow_nan=False, separators=(",", ":"))
+    return text.replace("\x7f", "\\u007f")
+
+
+def _safe(value: object) -> object:
+    if isinstance(value, str):
+        return _capped(value)
+    if isinstance(value, Mapping):
+        return {_capped(str(key)): _safe(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_safe(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int):
+        return value
+    return _capped(str(value))
+
+
+def _capped(text: str) -> str:
+    """Give *text* in at most 1 KiB of UTF-8, and without halves of characters."""
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= FIELD_BYTES:
+        return encoded.decode()
+    return encoded[: FIELD_BYTES - 3].decode(errors="ignore") + "…"

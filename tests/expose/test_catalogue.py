@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from servewatch.expose.catalogue import CATALOGUE, DURATION_BOUNDS, FAMILIES, Family
+from servewatch.sketch.latency import BOUNDS
+
+
+def test_no_name_is_given_twice() -> None:
+    assert len(CATALOGUE) == len(FAMILIES)
+
+
+@pytest.mark.parametrize("bound", DURATION_BOUNDS)
+def test_every_exported_bound_is_one_we_count_in(bound: float) -> None:
+    assert bound in BOUNDS
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_only_counters_are_named_total(family: Family) -> None:
+    assert family.name.endswith("_total") == (family.type == "counter")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "requests_total",
+        "rows_total",
+        "request_duration_seconds",
+        "first_byte_seconds",
+        "inference_duration_seconds",
+        "errors_total",
+        "drift_status",
+        "stream_status",
+        "stream_evidence_ratio",
+        "stream_distance",
+        "stream_missing_ratio",
+        "dropped_total",
+        "sampled_out_total",
+        "pending_rows",
+        "internal_errors_total",
+        "overhead_seconds_total",
+        "build_info",
+    ],
+)
+def test_names_that_others_rely_on_stay(name: str) -> None:
+    assert f"servewatch_{name}" in CATALOGUE
