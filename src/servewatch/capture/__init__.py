@@ -1,0 +1,1 @@
+"""Where traffic is observed: the middleware, the model wrapper, the current request."""

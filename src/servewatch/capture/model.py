@@ -1,0 +1,226 @@
+"""A model or function that is called as before, with its calls recorded."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from time import perf_counter
+from typing import Any
+
+from servewatch.capture.request import Request, current, record
+from servewatch.capture.streams import NOTHING, PLAIN, follow
+from servewatch.record.observation import Call, Snapshot
+from servewatch.record.recorder import Recorder
+from servewatch.record.snapshot import (
+    snapshot_features,
+    snapshot_prediction,
+    unsupported,
+)
+
+METHODS = frozenset(
+    {
+        "__call__",
+        "decision_function",
+        "forward",
+        "predict",
+        "predict_proba",
+        "run",
+        "transform",
+    }
+)
+Function = Callable[..., Any]
+MODEL = "__servewatch_model__"
+RECORDER = "__servewatch_recorder__"
+
+
+def watched(model: Any, recorder: Recorder) -> Any:
+    """Give a stand-in for *model* that records to *recorder*.
+
+    A plain function or method becomes a function; any other object keeps all its
+    attributes, with `METHODS` recorded.
+
+    >>> watched(lambda row: sum(row), Recorder())([1, 2])
+    3
+    """
+    if inspect.isroutine(model):
+        return watched_call(model, "__call__", recorder)
+    return WatchedModel(model, recorder)
+
+
+class WatchedModel:
+    """A model whose calls are recorded; everything else is the model's own."""
+
+    def __init__(self, model: Any, recorder: Recorder) -> None:
+        """Stand in for *model*."""
+        self.__dict__[MODEL] = model
+        self.__dict__[RECORDER] = recorder
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {MODEL, RECORDER}:  # a copy being made: nothing is there yet
+            raise AttributeError(name)
+        value = getattr(self.__dict__[MODEL], name)
+        if name in METHODS and callable(value):
+            value = watched_call(value, name, self.__dict__[RECORDER])
+            self.__dict__[name] = value  # found without this function from now on
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.__dict__[MODEL], name, value)
+        self.__dict__.pop(name, None)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the model."""
+        call = self.__dict__.get("__call__")
+        if call is None:
+            model = self.__dict__[MODEL]
+            if not callable(model):
+                return model(*args, **kwargs)  # raises as the model does
+            call = watched_call(model.__call__, "__call__", self.__dict__[RECORDER])
+            self.__dict__["__call__"] = call
+        return call(*args, **kwargs)
+
+    def __dir__(self) -> list[str]:
+        return dir(self.__dict__[MODEL])
+
+    def __repr__(self) -> str:
+        return f"WatchedModel({self.__dict__[MODEL]!r})"
+
+
+def watched_call(function: Function, method: str, recorder: Recorder) -> Function:
+    """Give *function* with every call recorded as one of *method*."""
+    names = _parameters(function) if method == "__call__" else ()
+
+    if inspect.iscoroutinefunction(function):
+
+        @wraps(function)
+        async def call_async(*args: Any, **kwargs: Any) -> Any:
+            started = _Started(recorder, method, names, args, kwargs)
+            try:
+                result = await function(*args, **kwargs)
+            except BaseException as error:
+                started.end(NOTHING, error)
+                raise
+            return follow(result, started.end)
+
+        return call_async
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        started = _Started(recorder, method, names, args, kwargs)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            started.end(NOTHING, error)
+            raise
+        return follow(result, started.end)
+
+    return call
+
+
+def record_by_hand(
+    recorder: Recorder,
+    features: Any,
+    prediction: Any = NOTHING,
+    *,
+    latency_seconds: float | None = None,
+    at: float | None = None,
+) -> None:
+    """Record rows that no wrapped call saw; never raises.
+
+    *at* is the event's Unix time.
+
+    >>> recorder = Recorder()
+    >>> record_by_hand(recorder, {"a": 1.0}, 0.5)
+    >>> recorder.totals.accounting()["pending"]
+    1
+    """
+    started = _Started(recorder, "predict", (), (features,), {})
+    started.record(prediction, None, latency_seconds, at)
+
+
+class _Started:
+    """A call of the model under way: its input as it was when the call began."""
+
+    __slots__ = ("_began", "_features", "_method", "_recorder", "_request")
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        method: str,
+        names: tuple[str, ...],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self._recorder = recorder
+        self._method = method
+        self._request: Request | None = current()
+        self._features: Snapshot
+        try:
+            value = _features(method, names, args, kwargs)
+            self._features = snapshot_features(value, recorder.batch_rows)
+        except Exception:  # noqa: BLE001 - inside a request nothing is raised
+            recorder.totals.fault("snapshot")
+            self._features = unsupported("unsupported")
+        self._began = perf_counter()
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        """Record the call with its *result*, or with the *error* it raised."""
+        self.record(result, error, perf_counter() - self._began, None)
+
+    def record(
+        self,
+        result: Any,
+        error: BaseException | None,
+        seconds: float | None,
+        at: float | None,
+    ) -> None:
+        """Record the call with what somebody else measured."""
+        try:
+            prediction: Snapshot | None = None
+            if result is not NOTHING:
+                if self._method == "run" and type(result) in {list, tuple} and result:
+                    result = result[0]  # ONNX gives all outputs: the first is it
+                prediction = snapshot_prediction(
+                    result, self._features, self._recorder.batch_rows
+                )
+            call = Call(
+                self._features,
+                prediction,
+                self._method,
+                seconds,
+                at,
+                None if error is None else type(error).__name__,
+            )
+            record(self._recorder, call, self._request)
+        except Exception:  # noqa: BLE001 - inside a request nothing is raised
+            self._recorder.totals.fault("model")
+
+
+def _features(
+    method: str, names: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Find the features among a call's arguments.
+
+    The first argument; ONNX's `run` takes the names of the outputs before it. A
+    function of several scalars takes one feature each.
+    """
+    if method == "run":
+        if len(args) > 1:
+            return args[1]
+        if "input_feed" in kwargs:
+            return kwargs["input_feed"]
+    if names and len(args) + len(kwargs) > 1:
+        named = {**dict(zip(names, args, strict=False)), **kwargs}
+        if PLAIN.issuperset(map(type, named.values())) and not any(
+            isinstance(value, list | tuple | dict) for value in named.values()
+        ):
+            return named
+    return args[0] if args else next(iter(kwargs.values()), None)
+
+
+def _parameters(function: Function) -> tuple[str, ...]:
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # built in
+        return ()

@@ -1,0 +1,104 @@
+"""From waiting observations to a Window, in the background."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from time import thread_time
+
+import numpy as np
+
+from servewatch.record.folding import RowFolder, Tally, assign
+from servewatch.record.forking import renew_after_fork
+from servewatch.record.guard import guarded
+from servewatch.record.joining import join
+from servewatch.record.observation import Exchange, Observation, calls_of, rows_of
+from servewatch.record.recorder import Recorder
+from servewatch.sketch.encode import Values
+from servewatch.sketch.latency import bucket_counts
+from servewatch.sketch.layout import Layout
+from servewatch.sketch.window import Window
+
+
+class Drain:
+    """Folds what a recorder holds; any thread may call it, one at a time works."""
+
+    def __init__(
+        self, recorder: Recorder, layout: Layout, *, rng: np.random.Generator
+    ) -> None:
+        """Fold by *layout*; *rng* draws the keys of the rows' reservoir."""
+        self.recorder = recorder
+        self.layout = layout
+        self.totals = recorder.totals
+        self.totals.watch(layout)
+        self._folder = RowFolder(layout, self.totals, rng)
+        self._lock = threading.Lock()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Draw other keys than the parent, and remember none of its rows."""
+        self._lock = threading.Lock()
+        self._folder = RowFolder(self.layout, self.totals, np.random.default_rng())
+
+    def into(self, window: Window) -> None:
+        """Add everything waiting to *window* and to the totals of this process."""
+        with self._lock:
+            began = thread_time()
+            taken = self.recorder.take()
+            delta = Window.empty(self.layout, window.start, window.end)
+            with guarded(self.totals, "count"):
+                self._count_services(taken, delta)
+            tally = Tally()
+            with guarded(self.totals, "drain"):
+                calls = chain.from_iterable(map(calls_of, taken))
+                tally = self._folder.fold(join(calls), delta)
+            self._settle(tally, sum(map(rows_of, taken)))
+            assign(window, window.merge(delta))
+            self.totals.add(delta)
+            self.totals.overhead_seconds += thread_time() - began
+
+    def fold_columns(
+        self, window: Window, columns: Mapping[str, Values], rows: int
+    ) -> None:
+        """Add rows that are columns already, such as those of a file being replayed."""
+        with self._lock:
+            self._folder.fold_columns(window, columns, rows)
+            with self.totals.moving:
+                self.totals.recorded += rows
+
+    def _settle(self, tally: Tally, taken: int) -> None:
+        """Move the rows taken to where they ended, all at one moment."""
+        totals = self.totals
+        with totals.moving:
+            totals.draining -= taken
+            totals.recorded += tally.recorded
+            totals.sampled_out += tally.sampled_out
+            for reason, rows in tally.dropped.items():
+                totals.drop(reason, rows)
+            if tally.received < taken:
+                totals.drop("internal", taken - tally.received)
+
+    def _count_services(self, taken: Sequence[Observation], delta: Window) -> None:
+        exchanges = [each for each in taken if isinstance(each, Exchange)]
+        calls = list(chain.from_iterable(map(calls_of, taken)))
+        for exchange in exchanges:
+            self.totals.count_exchange(exchange)
+        for call in calls:
+            if call.error is not None:
+                self.totals.count_error(call.error)
+        failed = sum(exchange.is_failed for exchange in exchanges)
+        delta.requests = len(exchanges)
+        delta.counts[self.layout.service("requests")] += (
+            len(exchanges) - failed,
+            failed,
+        )
+        durations: Mapping[str, list[float | None]] = {
+            "request_seconds": [each.request_seconds for each in exchanges],
+            "first_byte_seconds": [each.first_byte_seconds for each in exchanges],
+            "inference_seconds": [c.seconds for c in calls if c.error is None],
+        }
+        for name, measured in durations.items():
+            seconds = np.array([s for s in measured if s is not None], dtype=float)
+            delta.counts[self.layout.service(name)] += bucket_counts(seconds)
+            self.totals.seconds[name] += float(seconds.sum())

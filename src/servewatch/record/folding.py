@@ -1,0 +1,195 @@
+"""Scored rows of any shape into a Window, those of one kind together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from servewatch.record.joining import Scored
+from servewatch.record.observation import Snapshot
+from servewatch.record.outputs import prediction_columns
+from servewatch.record.totals import Totals
+from servewatch.record.unpack import (
+    as_dicts,
+    feature_columns,
+    feature_rows,
+    prediction_rows,
+    signature,
+)
+from servewatch.sketch.encode import Values
+from servewatch.sketch.fold import Folder
+from servewatch.sketch.layout import Layout
+from servewatch.sketch.window import Window
+
+CHUNK_ROWS = 1024  # stays in the second-level cache
+GROUPS = 64  # kinds of rows folded apart; a stranger's keys cannot make more
+
+
+@dataclass
+class Tally:
+    """Where rows went; `received` are those that went anywhere."""
+
+    received: int = 0
+    recorded: int = 0
+    sampled_out: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def record(self, scored: Scored, rows: int) -> None:
+        """Count *rows* rows as recorded, and what sampling left of them."""
+        for call in scored.calls:
+            if call.features.total:  # 0: these rows were counted with another call
+                self.received += call.features.total
+                self.recorded += rows
+                self.sampled_out += call.features.total - call.features.rows
+
+    def drop(self, scored: Scored, reason: str) -> None:
+        """Count all rows as dropped."""
+        total = sum(call.features.total for call in scored.calls)
+        self.received += total
+        if total:
+            self.dropped[reason] += total
+
+
+class Fitted(NamedTuple):
+    """Rows that fit the layout, with the outputs that fit the rows."""
+
+    features: Snapshot
+    outputs: Mapping[str, Snapshot]
+    rows: int
+    scored: Scored
+
+
+class RowFolder:
+    """Folds scored rows by one layout."""
+
+    def __init__(
+        self, layout: Layout, totals: Totals, rng: np.random.Generator
+    ) -> None:
+        """Count faults in *totals*; *rng* draws the keys of the rows' reservoir."""
+        self.layout = layout
+        self._totals = totals
+        self._rng = rng
+        self._folder = Folder(layout)
+
+    def fold_columns(
+        self, window: Window, columns: Mapping[str, Values], rows: int
+    ) -> None:
+        """Add rows that are columns already."""
+        keys: NDArray[np.uint64] = self._rng.integers(0, 2**64, rows, dtype=np.uint64)
+        self._folder.fold(window, columns, keys)
+
+    def fold(self, batches: Iterable[Scored], window: Window) -> Tally:
+        """Add all rows to *window*; each is recorded, sampled out or dropped."""
+        tally = Tally()
+        chunks: dict[Hashable, list[Fitted]] = {}
+        waiting: Counter[Hashable] = Counter()
+        for scored in batches:
+            try:
+                fitted = self._fit(scored)
+                if isinstance(fitted, str):
+                    tally.drop(scored, fitted)
+                    continue
+                key, fitted = self._group(fitted, chunks)
+            except Exception:  # noqa: BLE001 - one odd batch must not lose the others
+                self._totals.fault("unpack")
+                tally.drop(scored, "internal")
+                continue
+            chunk = chunks.setdefault(key, []) if key is not None else []
+            chunk.append(fitted)
+            waiting[key] += fitted.rows
+            if key is None or waiting[key] >= CHUNK_ROWS:
+                self._fold(chunk, window, tally)
+                chunk.clear()
+                waiting[key] = 0
+        for chunk in filter(None, chunks.values()):
+            self._fold(chunk, window, tally)
+        return tally
+
+    def _fit(self, scored: Scored) -> Fitted | str:
+        """Give the rows that can be counted, or the reason why none can."""
+        rows = self._rows(scored)
+        if isinstance(rows, str):
+            return rows
+        outputs = {}
+        wanted = scored.outputs if self.layout.schema.predictions else {}
+        for method, output in wanted.items():
+            answered = prediction_rows(output)
+            if answered == rows:
+                outputs[method] = output
+            else:
+                reason = answered if isinstance(answered, str) else "shape"
+                self._totals.predictions_dropped[reason] += rows
+        return Fitted(scored.features, outputs, rows, scored)
+
+    def _rows(self, scored: Scored) -> int | str:
+        if self.layout.schema.features:
+            return feature_rows(scored.features, self.layout)
+        for output in scored.outputs.values():
+            answered = prediction_rows(output)
+            if isinstance(answered, int):
+                return answered
+        return scored.features.rows or scored.features.total
+
+    def _group(
+        self, fitted: Fitted, chunks: Mapping[Hashable, object]
+    ) -> tuple[Hashable, Fitted]:
+        """Name the chunk for *fitted*; None where it has to be folded alone."""
+        key = self._key(fitted)
+        features = fitted.features
+        is_named = features.form == "rows" and features.names is not None
+        if key in chunks or len(chunks) < GROUPS or not is_named:
+            return key, fitted
+        fitted = fitted._replace(features=as_dicts(features))
+        return self._key(fitted), fitted
+
+    def _key(self, fitted: Fitted) -> Hashable:
+        kinds = [signature(each) for each in fitted.outputs.values()]
+        if self.layout.schema.features:
+            kinds.append(signature(fitted.features))
+        return None if None in kinds else (tuple(fitted.outputs), tuple(kinds))
+
+    def _fold(self, chunk: Sequence[Fitted], window: Window, tally: Tally) -> None:
+        before = replace(
+            window, counts=window.counts.copy(), moments=window.moments.copy()
+        )
+        try:
+            rows = sum(each.rows for each in chunk)
+            if rows:
+                self.fold_columns(window, self._columns(chunk), rows)
+        except Exception:  # noqa: BLE001 - found again alone, where it harms no other
+            assign(window, before)
+            if len(chunk) > 1:
+                for each in chunk:
+                    self._fold([each], window, tally)
+            else:
+                self._totals.fault("fold")
+                tally.drop(chunk[0].scored, "internal")
+        else:
+            for each in chunk:
+                tally.record(each.scored, each.rows)
+
+    def _columns(self, chunk: Sequence[Fitted]) -> Mapping[str, Values]:
+        outputs = {
+            method: [each.outputs[method] for each in chunk]
+            for method in chunk[0].outputs
+        }
+        columns = dict(prediction_columns(self.layout, outputs))
+        if self.layout.schema.features:
+            features = [each.features for each in chunk]
+            columns.update(feature_columns(features, self.layout))
+        return columns
+
+
+def assign(window: Window, source: Window) -> None:
+    """Make *window* what *source* is, but for its start and end."""
+    window.counts = source.counts
+    window.moments = source.moments
+    window.reservoir = source.reservoir
+    window.rows = source.rows
+    window.requests = source.requests
+    window.unknown = source.unknown

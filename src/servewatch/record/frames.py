@@ -1,0 +1,168 @@
+"""Data frames, series and matrices of other libraries, copied without importing them.
+
+A type is known by the names of its module and class, so that an application without
+pandas never loads it. Few rows become plain values, which the drain folds together
+with those of other requests; many stay in their own form until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from sys import getsizeof, modules
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+EXACT = 2.0**53  # beyond it, integers change when they become float64
+VALUE_BYTES = 16
+SERIES = frozenset(
+    {"pandas.Series", "polars.Series", "pyarrow.Array", "pyarrow.ChunkedArray"}
+)
+_KNOWN = SERIES | {
+    "pandas.DataFrame",
+    "polars.DataFrame",
+    "pyarrow.Table",
+    "pyarrow.RecordBatch",
+    "scipy._spbase",  # every sparse matrix and array
+    "scipy.spmatrix",
+    "torch.Tensor",
+}
+
+
+class Small(NamedTuple):
+    """Few rows: a 2-D array or a list of tuples, with the columns' names."""
+
+    names: tuple[Any, ...] | None
+    data: Any
+
+
+class Large(NamedTuple):
+    """Many rows; *copy* gives those picked (None: all), as an array or a frame."""
+
+    names: tuple[Any, ...] | None
+    rows: int
+    row_bytes: float
+    copy: Callable[[NDArray[np.intp] | None], Any]
+
+
+class Labelled(NamedTuple):
+    """A series: a row named by its labels where it is features, else a column."""
+
+    labels: tuple[Any, ...] | None
+    values: list[Any]
+
+
+def known(value: object) -> str | None:
+    """Name the kind of frame, series or matrix that *value* is, None for others.
+
+    >>> known([1.0]) is None
+    True
+    """
+    for kind in type(value).__mro__:
+        name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+        if name in _KNOWN:
+            return name
+    return None
+
+
+def is_column(value: object) -> bool:
+    """Whether a dict's value is a column rather than a scalar."""
+    if isinstance(value, np.ndarray):
+        return value.ndim in {1, 2}
+    return isinstance(value, list | tuple) or known(value) in SERIES
+
+
+def plain(value: Any, small: int) -> Small | Large | Labelled | Any:
+    """Give *value* in a form of ours; itself where it is of no known library.
+
+    Up to *small* rows count as few.
+    """
+    match known(value):
+        case "pandas.DataFrame":
+            return _pandas(value, small)
+        case "polars.DataFrame":
+            return _polars(value, small)
+        case "pyarrow.Table":
+            return _arrow(value, small)
+        case "pyarrow.RecordBatch":
+            return _arrow(modules["pyarrow"].Table.from_batches([value]), small)
+        case "pandas.Series":
+            return Labelled(tuple(value.index.tolist()), value.tolist())
+        case "polars.Series":
+            return Labelled(None, value.to_list())
+        case "pyarrow.Array" | "pyarrow.ChunkedArray":
+            return Labelled(None, value.to_pylist())
+        case "scipy._spbase" | "scipy.spmatrix":
+            rows, columns = value.shape
+            dense = value.tocsr()
+            return Large(
+                None,
+                rows,
+                8.0 * columns,
+                lambda picks: (dense if picks is None else dense[picks]).toarray(),
+            )
+        case "torch.Tensor":
+            return value.detach()  # one that needs gradients becomes no array
+    return value
+
+
+def _pandas(frame: Any, small: int) -> Small | Large:
+    rows, columns = frame.shape
+    if rows <= small:
+        matrix = frame.to_numpy()
+        if matrix.dtype.kind != "f" or not (np.abs(matrix) >= EXACT).any():
+            return Small(tuple(frame.columns), matrix)
+    row_bytes = float(VALUE_BYTES * columns)
+    if rows:
+        row_bytes += sum(map(getsizeof, frame.iloc[0].tolist()))
+    return Large(
+        tuple(frame.columns),
+        rows,
+        row_bytes,
+        lambda picks: frame.copy() if picks is None else frame.iloc[picks],
+    )
+
+
+def _polars(frame: Any, small: int) -> Small | Large:
+    rows, columns = frame.shape
+    if rows <= small:
+        return Small(tuple(frame.columns), frame.rows())
+    row_bytes = frame.estimated_size() / rows + VALUE_BYTES * columns
+    return Large(
+        tuple(frame.columns),
+        rows,
+        row_bytes,
+        lambda picks: frame.clone() if picks is None else frame[picks.tolist()],
+    )
+
+
+def _arrow(table: Any, small: int) -> Small | Large:
+    rows, names = table.num_rows, tuple(table.schema.names)
+    if rows <= small:
+        columns = [column.to_pylist() for column in table.columns]
+        return Small(names, list(zip(*columns, strict=True)))
+    return Large(
+        names,
+        rows,
+        table.nbytes / rows + VALUE_BYTES * len(names),
+        lambda picks: table if picks is None else table.take(picks),
+    )
+
+
+def columns_of(frame: Any) -> dict[str, Any]:
+    """Give the columns of a large frame as arrays or lists, through narwhals."""
+    import narwhals as nw
+
+    native = nw.from_native(frame, eager_only=True)
+    columns: dict[str, Any] = {}
+    for name in native.columns:
+        series = native[name]
+        if series.dtype.is_float() or (
+            series.dtype.is_numeric() and series.null_count() == 0
+        ):
+            values = series.to_numpy()
+            columns[name] = values if values.dtype.kind in "fiu" else values.tolist()
+        else:
+            columns[name] = series.to_list()
+    return columns

@@ -1,0 +1,87 @@
+"""The one background thread: it beats, and what goes wrong in a beat never ends it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+from servewatch.record.forking import renew_after_fork
+from servewatch.record.guard import Faults
+
+
+class Heartbeat:
+    """Calls *beat* every *interval_seconds* on a daemon thread.
+
+    An exception in a beat, of any kind, is counted; the next beat comes all the same.
+    Nothing runs before `start`, nor in a forked child before its own `start`.
+    """
+
+    def __init__(
+        self,
+        beat: Callable[[], None],
+        interval_seconds: float = 1.0,
+        *,
+        faults: Faults | None = None,
+    ) -> None:
+        self._beat = beat
+        self._interval_seconds = interval_seconds
+        self._faults = faults
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Forget the parent's thread: it does not run here."""
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Event()
+        self._starting = threading.Lock()
+        self._stopped = False
+        self.last_beat: float | None = None
+        self.restarts = 0
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def age_seconds(self) -> float | None:
+        """Seconds since the last beat ended; None before the first."""
+        return None if self.last_beat is None else monotonic() - self.last_beat
+
+    def start(self) -> None:
+        """Start the thread unless it runs; again after it died."""
+        with self._starting:
+            if self.is_alive:
+                return
+            if self._thread is not None and not self._stopped:
+                self.restarts += 1
+            self._stopped = False
+            self._wake.clear()
+            self._thread = threading.Thread(
+                target=self._run, name="servewatch-heartbeat", daemon=True
+            )
+            self._thread.start()
+
+    def stop(self, *, flush: bool = True) -> None:
+        """End the thread after the beat it is in; with *flush*, beat once more here."""
+        self._stopped = True
+        self._wake.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=5.0)
+        if flush:
+            self._once()
+
+    def _run(self) -> None:
+        while not self._stopped:
+            self._wake.wait(self._interval_seconds)
+            if not self._stopped:
+                self._once()
+
+    def _once(self) -> None:
+        try:
+            self._beat()
+        except BaseException:  # noqa: BLE001 - whatever ends a beat, the next one comes
+            if self._faults is not None:
+                self._faults.fault("beat")
+        self.last_beat = monotonic()

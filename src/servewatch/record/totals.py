@@ -1,0 +1,136 @@
+"""What this process has seen since it started, and the proof that nothing got lost."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from servewatch.record.forking import renew_after_fork
+from servewatch.sketch.layout import NO_COLUMNS, Layout
+from servewatch.sketch.window import Window
+
+if TYPE_CHECKING:
+    from servewatch.record.observation import Exchange
+
+ROUTES = 200
+ERROR_TYPES = 50
+OTHER = "other"
+METHODS = frozenset(
+    "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split()  # noqa: SIM905
+)
+LATENCIES = ("request_seconds", "first_byte_seconds", "inference_seconds")
+
+
+class Totals:
+    """Counts of one process, only ever growing.
+
+    `requests` by (route, method, status), at most 200 routes, then `other`; `outcomes`
+    of requests; `errors` of the model by exception type; `internal_errors` of
+    ServeWatch by site; rows in `recorded`, `sampled_out` and `dropped` by reason;
+    `predictions_dropped` counts predictions that did not fit rows recorded without
+    them; `seconds` sums the durations behind `lifetime`'s buckets. `lifetime` is all
+    that was folded, merged.
+    """
+
+    def __init__(self, layout: Layout = NO_COLUMNS) -> None:
+        """Start at zero."""
+        self.layout = layout
+        self.pending_rows: Callable[[], int] = lambda: 0
+        self._reset()
+        renew_after_fork(self)
+
+    def _reset(self) -> None:
+        self.requests: Counter[tuple[str, str, int]] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
+        self.internal_errors: Counter[str] = Counter()
+        self.recorded = 0
+        self.sampled_out = 0
+        self.dropped: Counter[str] = Counter()
+        self.predictions_dropped: Counter[str] = Counter()
+        self.seconds: dict[str, float] = dict.fromkeys(LATENCIES, 0.0)
+        self.overhead_seconds = 0.0
+        self.lifetime = Window.empty(self.layout, 0.0, 0.0)
+        self.draining = 0
+        self._routes: set[str] = set()
+        # `moving` is held while rows move from one count to the next, so that the sum
+        # is right at every moment; `_few` for a few assignments, also by requests.
+        self.moving = threading.Lock()
+        self._few = threading.Lock()
+
+    def after_fork(self) -> None:
+        """Start at zero: what the parent saw, the parent counts."""
+        self._reset()
+
+    def watch(self, layout: Layout) -> None:
+        """Merge into `lifetime` what is counted by *layout* from now on."""
+        self.layout = layout
+        self.lifetime = Window.empty(layout, 0.0, 0.0)
+
+    def add(self, window: Window) -> None:
+        """Merge *window* into `lifetime`."""
+        if self.lifetime.end == 0.0:
+            self.lifetime.start = window.start
+        self.lifetime = self.lifetime.merge(window)
+
+    def drop(self, reason: str, rows: int) -> None:
+        """Count *rows* that will not be recorded."""
+        with self._few:
+            self.dropped[reason] += rows
+
+    def fault(self, site: str) -> None:
+        """Count an exception of ours that was kept from the user's request."""
+        with self._few:
+            self.internal_errors[site] += 1
+
+    def count_exchange(self, exchange: Exchange) -> None:
+        """Count a request by bounded labels."""
+        with self._few:
+            route = exchange.route
+            if route not in self._routes:
+                if len(self._routes) < ROUTES:
+                    self._routes.add(route)
+                else:
+                    route = OTHER
+            method = exchange.method if exchange.method in METHODS else OTHER
+            status = exchange.counted_status
+            key = route, method, status if 100 <= status <= 599 else 0
+            self.requests[key] += 1
+            self.outcomes[exchange.outcome] += 1
+
+    def count_error(self, name: str) -> None:
+        """Count an exception raised by the model, by its type's name."""
+        with self._few:
+            known = name in self.errors or len(self.errors) < ERROR_TYPES
+            self.errors[name if known else OTHER] += 1
+
+    def accounting(self) -> Mapping[str, Any]:
+        """Give where every received row is, at one moment.
+
+        received = recorded + sampled_out + dropped + pending.
+
+        >>> totals = Totals()
+        >>> totals.drop("overflow", 2)
+        >>> totals.accounting()["received"]
+        2
+        """
+        with self.moving:
+            pending = self.draining + self.pending_rows()
+            with self._few:
+                dropped = dict(self.dropped)
+            lost = sum(dropped.values())
+            return {
+                "received": self.recorded + self.sampled_out + lost + pending,
+                "recorded": self.recorded,
+                "sampled_out": self.sampled_out,
+                "dropped": dropped,
+                "pending": pending,
+            }
+
+    @property
+    def received(self) -> int:
+        """Rows received so far, recorded or not."""
+        received: int = self.accounting()["received"]
+        return received
