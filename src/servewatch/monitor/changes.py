@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from servewatch.judge.summary import verdicts
 from servewatch.monitor.report import Change
+from servewatch.record.guard import Faults, guarded
 
 if TYPE_CHECKING:
     from servewatch.judge.judge import Judge
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 class Changes:
     """The last status of every stream, and who wants to hear of another."""
 
+    faults: Faults
     listeners: list[Callable[[Change], None]] = field(default_factory=list)
     _statuses: dict[str, Status] = field(default_factory=dict)
     _signature: bytes | None = None
@@ -46,4 +48,5 @@ class Changes:
                 cause_public=verdict.cause_public,
             )
             for listener in self.listeners:
-                listener(change)
+                with guarded(self.faults, "listener"):
+                    listener(change)

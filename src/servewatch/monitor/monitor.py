@@ -64,7 +64,7 @@ class Monitor:
         self._lock = RLock()
         self.judge = self._new_judge()
         self._reporter = Reporter(config, baseline, self.layout, totals)
-        self._changes = Changes()
+        self._changes = Changes(totals)
         self._number: int | None = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
         last = store.last()

@@ -1,0 +1,271 @@
+import numpy as np
+import pytest
+
+from servewatch.judge.state import pack_judge
+from servewatch.store.memory import MemoryStore
+
+from tests.monitor.world import World, normal_baseline, normal_rows
+
+
+def test_a_block_is_judged_after_its_end_and_the_grace() -> None:
+    world = World(normal_baseline())
+    world.serve(normal_rows(100, seed=3))
+    world.tick()
+
+    world.tick(11.9)
+    assert world.monitor.latest.blocks == 0
+    world.tick(0.1)
+    assert world.monitor.latest.blocks == 1
+
+
+def test_blocks_with_few_rows_join_the_next() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(4, rows=20)
+
+    sealed = world.monitor.blocks(0)
+    assert [block.window.rows for block in sealed] == [60]
+
+
+def test_no_rows_make_no_block() -> None:
+    world = World(normal_baseline())
+    for _ in range(30):
+        world.tick(10.0)
+
+    assert world.monitor.latest.blocks == 0
+
+
+def test_one_batch_is_one_block_whatever_its_size() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(1, rows=5000)
+
+    assert [block.window.rows for block in world.monitor.blocks(0)] == [5000]
+
+
+def test_without_a_shift_the_status_becomes_ok_and_the_gate_passes() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(8)
+    report = world.monitor.latest
+
+    assert report.status == "ok"
+    assert report.gate.verdict == "pass"
+    assert report.gate.ok is True
+
+
+def test_before_enough_rows_the_report_says_what_it_waits_for() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(1)
+    report = world.monitor.latest
+
+    assert report.status == "insufficient_data"
+    assert "more rows" in str(report.reason)
+    assert report.gate.verdict == "inconclusive"
+    assert report.gate.rows_needed > 0
+
+
+def test_a_shift_is_drift_with_the_column_and_its_share_in_the_cause() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(5, shift=1.5)
+    stream = world.monitor.latest.stream("a")
+
+    assert stream.status == "drift"
+    assert str(stream.cause).startswith("a ")
+    assert "% of rows since 1970-01-01" in str(stream.cause)
+    assert world.monitor.latest.gate.verdict == "fail"
+
+
+def test_the_public_cause_names_no_value() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(5, shift=1.5)
+    stream = world.monitor.latest.stream("a")
+
+    assert stream.cause_public is not None
+    assert stream.cause_public.startswith("a: ")
+    assert "<" not in stream.cause_public.split(":")[1]
+
+
+def test_since_is_the_block_in_which_the_shift_began() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(10)
+    began = world.now - world.now % 10
+    world.serve_blocks(5, shift=1.5)
+
+    assert world.monitor.latest.stream("a").since == pytest.approx(began, abs=10.0)
+
+
+def test_drift_ends_after_the_shift_does() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(5, shift=1.5)
+    world.serve_blocks(40)
+
+    assert world.monitor.latest.stream("a").status == "ok"
+    assert world.monitor.latest.status == "ok"
+
+
+def test_listeners_hear_each_change_once() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(5, shift=1.5)
+    told = [change for change in world.changes if change.stream == "a"]
+
+    assert [change.status for change in told][-1] == "drift"
+    assert len({(c.status, c.previous) for c in told}) == len(told)
+
+
+def test_a_listener_that_fails_silences_no_other() -> None:
+    world = World(normal_baseline())
+
+    def fail(_: object) -> None:
+        raise RuntimeError
+
+    world.monitor._changes.listeners.insert(0, fail)
+    world.serve_blocks(5, shift=1.5)
+
+    assert world.changes
+    assert world.recorder.totals.internal_errors["listener"] > 0
+
+
+def test_missing_values_are_named_before_the_shape_they_change() -> None:
+    world = World(normal_baseline())
+    for block in range(4):
+        rows = normal_rows(100, seed=block)
+        rows[:, 0] = np.nan
+        world.serve(rows)
+        world.tick()
+        world.now += 10.0
+    world.tick(2.0)
+    report = world.monitor.latest
+
+    assert report.stream("a/missing").status == "drift"
+    assert "missing values" in str(report.stream("a/missing").cause)
+    assert report.incidents[0]["streams"][0] == "a/missing"
+
+
+def test_an_absent_column_is_a_schema_change() -> None:
+    world = World(normal_baseline())
+    world.serve([{"a": 0.1} for _ in range(100)])
+    world.tick()
+    world.tick(12.0)
+
+    schema = world.monitor.latest.stream("schema")
+    assert schema.status == "drift"
+    assert "column b is absent" in str(schema.cause)
+
+
+def test_a_new_column_is_a_schema_change_that_ends_with_it() -> None:
+    world = World(normal_baseline())
+    world.serve([{"a": 0.1, "b": 0.2, "c": 1.0} for _ in range(100)])
+    world.tick()
+    world.tick(12.0)
+    assert "new columns: c" in str(world.monitor.latest.stream("schema").cause)
+
+    world.serve_blocks(1)
+    assert world.monitor.latest.stream("schema").status == "ok"
+
+
+def test_failed_requests_are_drift_of_the_error_rate() -> None:
+    world = World(normal_baseline())
+    for _ in range(4):
+        world.answer(200, times=80)
+        world.answer(503, times=20)
+        world.tick()
+        world.now += 10.0
+    world.tick(2.0)
+
+    errors = world.monitor.latest.stream("errors")
+    assert errors.status == "drift"
+    assert "failed requests: 0 % -> 20 % of requests" in str(errors.cause)
+
+
+def test_latency_learns_its_reference_and_then_finds_slow_requests() -> None:
+    world = World(None, latency_reference_rows=500)
+    rng = np.random.default_rng(2)
+    for block in range(150):
+        for seconds in rng.gamma(4.0, 0.001, size=60):
+            world.answer(200, seconds * (4.0 if block >= 60 else 1.0))
+        world.tick()
+        world.now += 10.0
+        if block == 59:
+            assert world.monitor.latest.stream("latency").status == "ok"
+    latency = world.monitor.latest.stream("latency")
+
+    assert latency.status == "drift"
+    assert "slower than" in str(latency.cause)
+
+
+def test_without_a_baseline_the_report_says_why_there_is_no_verdict() -> None:
+    world = World(None)
+    world.answer(200, times=100)
+    world.tick()
+    world.tick(12.0)
+    report = world.monitor.latest
+
+    assert report.status == "insufficient_data"
+    assert "no baseline" in str(report.reason)
+    assert report.latency["request"]["count"] == 100
+
+
+def test_looking_often_changes_nothing() -> None:
+    once, often = World(normal_baseline()), World(normal_baseline())
+    once.serve_blocks(6, shift=0.5)
+    for block in range(6):
+        often.serve(normal_rows(100, seed=block + 17, shift=0.5))
+        for _ in range(20):
+            often.tick(0.5)
+            often.monitor.report()
+    often.tick(2.0)
+
+    assert pack_judge(often.monitor.judge) == pack_judge(once.monitor.judge)
+
+
+def test_a_restart_goes_on_with_the_evidence_of_the_store() -> None:
+    store = MemoryStore()
+    before = World(normal_baseline(), store)
+    before.serve_blocks(5, shift=1.5)
+    after = World(normal_baseline(), store)
+
+    assert pack_judge(after.monitor.judge) == pack_judge(before.monitor.judge)
+    assert after.monitor.latest.stream("a").status == "drift"
+
+
+def test_a_worker_without_the_lease_seals_nothing() -> None:
+    store = MemoryStore()
+    first, second = World(normal_baseline(), store), World(normal_baseline(), store)
+    second.monitor._worker = "two"
+    first.tick()
+    second.serve(normal_rows(100, seed=3))
+    second.tick()
+    second.tick(12.0)
+
+    assert second.monitor.blocks(0) == []
+    first.tick(12.0)
+    assert [block.window.rows for block in first.monitor.blocks(0)] == [100]
+
+
+def test_a_report_has_only_finite_numbers() -> None:
+    world = World(normal_baseline())
+    world.serve([{"a": float("inf"), "b": None}, {"a": "x", "b": 1e308}] * 50)
+    world.tick()
+    world.tick(12.0)
+    text = repr(world.monitor.latest.to_dict())
+
+    assert "inf" not in text.replace("inference", "")
+    assert "nan" not in text
+
+
+def test_stale_says_that_no_row_came_for_long() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(2)
+    world.tick(301.0)
+
+    assert world.monitor.latest.stale
+    assert world.monitor.latest.stream("a").rows == 200
+
+
+def test_distances_stand_beside_the_verdict_with_their_noise() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(5, shift=1.5)
+    distances = world.monitor.latest.stream("a").distances
+
+    assert {"psi", "js", "hellinger", "ks", "wasserstein"} <= set(distances)
+    assert distances["js"].value > distances["js"].noise
+    # values count at their bin's mean, so those beyond the baseline's fall short
+    assert 1.2 < distances["wasserstein"].value < 1.5
