@@ -1,0 +1,191 @@
+"""The baseline: what the world looked like when the model was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+from os import PathLike
+from pathlib import Path
+from platform import python_version
+from types import MappingProxyType
+from typing import Any
+
+from servewatch.baseline import package
+from servewatch.baseline.build import build_content, layout_of
+from servewatch.baseline.describe import as_html, as_lines
+from servewatch.baseline.gather import Gathered, gather
+from servewatch.baseline.notes import notes_of
+from servewatch.baseline.profile import ColumnProfile, Content, Lineage
+from servewatch.baseline.roles import Roles, assign
+from servewatch.config import Config
+from servewatch.schema import Column, Kind, Schema
+from servewatch.sketch.layout import Layout
+
+PACKAGES = ("servewatch", "numpy", "scipy", "msgspec")
+NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Schema and statistics of a model's training time, with where they come from.
+
+    `notes` are the sentences of the build report. Two baselines with one `digest` are
+    the same, whenever and wherever they were built.
+    """
+
+    content: Content
+    lineage: Lineage
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def build(
+        cls,
+        train: Any,
+        *,
+        evaluation: Any = None,
+        target: str | None = None,
+        prediction: str | Sequence[str] | None = None,
+        timestamp: str | None = None,
+        ordered: bool = False,
+        features: Sequence[str] | None = None,
+        ignore: Collection[str] = (),
+        kinds: Mapping[str, Kind] = NO_KINDS,
+        segments: Sequence[str] = (),
+        model: str = "model",
+        version: str = "",
+        config: Config | None = None,
+        progress: Callable[[str, float], None] | None = None,
+    ) -> Baseline:
+        """Profile training rows, and predictions on rows that were held out.
+
+        *train* and *evaluation* are pandas, polars or Arrow tables, arrays (columns f0,
+        f1, ...), mappings of columns, or paths of CSV or Parquet files. Every column
+        that is not named otherwise is a feature. *timestamp* names the column that
+        orders the rows; with *ordered* they are in time order as they stand, evaluation
+        after train. *segments* names features for each of whose values everything is
+        counted once more. *progress* hears a label and a share in [0, 1].
+
+        Raises `DataError` for rows that cannot be read and `BaselineError` for parts
+        that contradict each other.
+
+        >>> rows = {"age": [31, 42, 42], "score": [0.1, 0.9, 0.8]}
+        >>> Baseline.build(rows, prediction="score").schema.features
+        (Column(name='age', kind='numeric', role='feature'),)
+        """
+        config = config or Config()
+        roles = assign(
+            train,
+            evaluation,
+            target=target,
+            prediction=prediction,
+            timestamp=timestamp,
+            features=features,
+            ignore=ignore,
+            kinds=kinds,
+            segments=segments,
+        )
+        tell = progress or _ignore
+        rows = gather(
+            train, evaluation, roles, ordered=ordered, config=config, progress=tell
+        )
+        content = build_content(
+            rows, roles, kinds=kinds, segments=segments, config=config, progress=tell
+        )
+        notes = notes_of(content, layout_of(content), config)
+        return cls(content, _lineage(rows, model, version), (*notes, *_left_out(roles)))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Baseline:
+        """Read a baseline file; raises `BaselineError` for one that cannot be trusted.
+
+        Nothing in the file is ever executed.
+        """
+        content, lineage = package.read(Path(path))
+        return cls(content, lineage, notes_of(content, layout_of(content), Config()))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the file as a whole, or leave what was there."""
+        package.write(Path(path), package.to_bytes(self.content, self.lineage))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over schema and statistics, in hexadecimal."""
+        return package.content_digest(self.content)
+
+    @cached_property
+    def schema(self) -> Schema:
+        """All columns: features, predictions and, where there is one, the target."""
+        columns = self.content.columns
+        return Schema(tuple(Column(c.name, c.kind, c.role) for c in columns))
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where live traffic counts the features and predictions."""
+        return layout_of(self.content)
+
+    @cached_property
+    def profiles(self) -> Mapping[str, ColumnProfile]:
+        """The columns' profiles by name."""
+        return MappingProxyType({c.name: c for c in self.content.columns})
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.lineage.model
+
+    @property
+    def version(self) -> str:
+        """The model's version, "" where none was given."""
+        return self.lineage.version
+
+    def report(self) -> str:
+        """Give the build report: what was profiled, and what to know about it."""
+        return "\n".join(as_lines(self))
+
+    def _repr_mimebundle_(self, **_options: object) -> dict[str, str]:
+        """Show the baseline in a notebook."""
+        return {"text/plain": self.report(), "text/html": as_html(self)}
+
+    def __repr__(self) -> str:
+        columns = len(self.content.columns)
+        return (
+            f"<Baseline {self.model!r} {self.version!r}: {columns} columns, "
+            f"digest {self.digest[:12]}>"
+        )
+
+
+def _ignore(label: str, share: float) -> None:
+    """Hear of progress and do nothing."""
+
+
+def _lineage(rows: Gathered, model: str, version: str) -> Lineage:
+    return Lineage(
+        model=model,
+        version=version,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        train_rows=rows.train_rows,
+        evaluation_rows=rows.evaluation_rows,
+        data_digest=rows.data_digest,
+        packages=_packages(),
+    )
+
+
+def _left_out(roles: Roles) -> tuple[str, ...]:
+    if not roles.extra:
+        return ()
+    names = ", ".join(roles.extra[:8])
+    return (f"Columns only evaluation has are ignored: {names}.",)
+
+
+def _packages() -> dict[str, str]:
+    found = {"python": python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = installed(name)
+        except PackageNotFoundError:  # run from a checkout that is not installed
+            continue
+    return found

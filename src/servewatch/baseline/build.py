@@ -1,0 +1,168 @@
+"""From rows to a baseline's content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from servewatch.baseline.gather import Gathered, Group, Progress, take
+from servewatch.baseline.kinds import choose_bins, convert, kind_of
+from servewatch.baseline.own_replay import temper
+from servewatch.baseline.profile import ColumnProfile, Content, Duplicates
+from servewatch.baseline.roles import Roles
+from servewatch.baseline.sample import first_half, keep_codes
+from servewatch.baseline.segments import segment_counts
+from servewatch.baseline.summary import measure_novelty, summarise
+from servewatch.baseline.timeline import Blocks
+from servewatch.baseline.worst import explain
+from servewatch.config import Config
+from servewatch.errors import BaselineError
+from servewatch.schema import Column, Kind, Role, Schema
+from servewatch.sketch.bins import cell, width
+from servewatch.sketch.duplicates import repeats, row_hashes
+from servewatch.sketch.encode import encode
+from servewatch.sketch.layout import Layout
+
+MANY_FEATURES = 500
+FEW_BINS = 10
+MOST_CELLS = 256  # codes are a byte
+
+
+@dataclass(frozen=True, eq=False)
+class Profiled:
+    """A column's profile, its rows as cells in time order, and hashes of its values."""
+
+    profile: ColumnProfile
+    codes: NDArray[np.uint8]
+    hashes: NDArray[np.uint64]
+    group: Group
+
+
+def build_content(
+    gathered: Gathered,
+    roles: Roles,
+    *,
+    kinds: Mapping[str, Kind],
+    segments: Sequence[str],
+    config: Config,
+    progress: Progress,
+) -> Content:
+    """Profile every column, then measure how blocks depend on each other.
+
+    The same rows give the same content, whatever they came in.
+    """
+    bins = config.bins
+    if len(roles.features) > MANY_FEATURES:
+        bins = min(bins, FEW_BINS)
+    coded: list[Profiled] = []
+    for place, name in enumerate(gathered.columns):
+        progress(f"profiling {name}", place / len(gathered.columns))
+        coded.append(_profile(name, gathered, roles, kinds.get(name), bins))
+    served = [c for c in coded if c.profile.role != "target"]
+    features = [c for c in served if c.profile.role == "feature"]
+    progress("counting", 1.0)
+    content = Content(
+        columns=tuple(c.profile for c in coded),
+        ignored=tuple(sorted({*roles.ignored, *filter(None, [roles.timestamp])})),
+        order=gathered.order,
+        blocks=len(gathered.everything.timeline.names),
+        prediction_blocks=len(gathered.held.timeline.names),
+        block_seconds=config.block_seconds,
+        first=gathered.first,
+        last=gathered.last,
+        in_sample=not roles.held_out,
+        duplicates=_duplicates(features, gathered.everything),
+        reservoir=keep_codes(
+            [_everywhere(c, gathered.everything) for c in served],
+            gathered.everything.places.size,
+        ),
+        segments=segment_counts(
+            segments,
+            {
+                c.profile.name: (
+                    c.profile.bins,
+                    _everywhere(c, gathered.everything),
+                    c.group.places,
+                )
+                for c in served
+            },
+        ),
+    )
+    blocks = Blocks(
+        {c.profile.name: (c.profile.bins, c.codes, c.group.timeline) for c in served}
+    )
+    tempered = temper(content, layout_of(content), blocks, config, progress)
+    return explain(tempered, blocks)
+
+
+def layout_of(content: Content) -> Layout:
+    """Give the layout of the columns that are counted live.
+
+    The target and the timestamp may come along and mean nothing.
+    """
+    counted = [c for c in content.columns if c.role != "target"]
+    targets = {c.name for c in content.columns if c.role == "target"}
+    return Layout(
+        Schema(tuple(Column(c.name, c.kind, c.role) for c in counted)),
+        tuple(c.bins for c in counted),
+        frozenset({*content.ignored, *targets}),
+    )
+
+
+def _profile(
+    name: str, gathered: Gathered, roles: Roles, wanted: Kind | None, count: int
+) -> Profiled:
+    raw, group = gathered.columns[name], gathered.groups[name]
+    kind = kind_of(name, raw, wanted)
+    values = take(convert(name, raw, kind), group.order)
+    bins = choose_bins(name, values, kind, count, is_said=wanted is not None)
+    if width(bins) > MOST_CELLS:
+        raise BaselineError(
+            f"column {name!r} has more bins than a byte can tell apart",
+            found=width(bins),
+            expected=f"at most {MOST_CELLS}, special ones included",
+            remedy="lower the setting bins",
+        )
+    encoded = encode(bins, values, {})
+    counts = np.bincount(encoded.codes, minlength=width(bins))
+    counts[cell(bins, "out_of_range")] = encoded.beyond
+    known = first_half(encoded.codes.size, in_time_order=gathered.order != "unordered")
+    summary = None
+    if kind == "numeric" and encoded.numbers is not None:
+        summary = summarise(encoded.numbers, bins, encoded.codes)
+    profile = ColumnProfile(
+        name=name,
+        kind=kind,
+        role=_role(name, roles),
+        bins=bins,
+        rows=int(encoded.codes.size),
+        counts=tuple(counts.tolist()),
+        summary=summary,
+        novelty=measure_novelty(values, bins, encoded.codes, known),
+    )
+    return Profiled(profile, encoded.codes, encoded.hashes, group)
+
+
+def _role(name: str, roles: Roles) -> Role:
+    if name == roles.target:
+        return "target"
+    return "prediction" if name in roles.predictions else "feature"
+
+
+def _duplicates(features: Sequence[Profiled], everything: Group) -> Duplicates:
+    rows = everything.places.size
+    marks = repeats(row_hashes((c.hashes for c in features), rows))
+    return Duplicates(repeats=int(np.count_nonzero(marks)), rows=rows)
+
+
+def _everywhere(coded: Profiled, everything: Group) -> NDArray[np.uint8]:
+    """Give a column's codes for all rows, missing where it was not profiled."""
+    if coded.codes.size == everything.places.size:
+        return coded.codes
+    missing = cell(coded.profile.bins, "missing")
+    codes = np.full(everything.places.size, missing, dtype=np.uint8)
+    codes[coded.group.places] = coded.codes
+    return codes
