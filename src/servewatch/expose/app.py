@@ -69,7 +69,7 @@ class Exposed:
                 field="model",
                 found=name,
                 expected="a name of its own for each",
-                remedy="name one, as in ServeWatch(model, model='demand')",
+                remedy='name one, as in ServeWatch(model, model="demand")',
             )
         self._sources.append(source)
         self.forget()

@@ -11,6 +11,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -144,8 +145,9 @@ class _Lines:
         if self._write is not None:
             self._write(line)
         elif sys.stderr is not None:  # None under pythonw and some daemons
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
+            with suppress(OSError, ValueError):  # full, gone or closed: serving goes on
+                sys.stderr.write(line + "\n")
+                sys.stderr.flush()
 
     warning = error = info
 

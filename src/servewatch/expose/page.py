@@ -148,7 +148,7 @@ def _stream(stream: StreamReport) -> dict[str, Any]:
         "name": stream.name,
         "role": stream.role,
         "status": stream.status,
-        "evidence": f"{stream.evidence:.1f}",
+        "evidence": f"{max(stream.evidence, 0.0):.1f}",
         "threshold": f"{stream.threshold:.1f}",
         "width": f"{width:.1f}",
         "established": ""
