@@ -129,12 +129,10 @@ def _run(
 
 def sentence(turn: Turn) -> str:
     """Give a turn as rich markup: when, what, since when, why, and what is known."""
-    since = ""
-    if turn.status != "ok" and turn.since is not None:
-        since = f" since the week of {turn.since}"
+    since = "" if turn.since is None else f" since the week of {turn.since}"
     stream = f"[bold]{escape(turn.stream)}[/]"
     lines = [f"[dim]{turn.week}[/]  {styled(turn.status)}: {stream}{since}"]
-    if turn.cause and turn.status != "ok":
+    if turn.cause:
         lines.append(f"            why: {escape(turn.cause)}")
     if turn.known:
         lines.append(f"            known: {escape(turn.known)}")

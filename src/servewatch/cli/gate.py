@@ -128,7 +128,7 @@ def condensed(url: str, answer: Answer) -> dict[str, Any]:
 def explain(console: Console, answer: Answer) -> None:
     """Print the verdict, and why it is no other, in sentences."""
     verdict = verdict_of(answer)
-    rows = int(answer["gate"].get("rows") or 0)
+    rows = int(answer.get("rows") or 0)  # the gate forgets its own when it fails
     console.print(f"{styled(verdict)} after {rows:,} rows; status {answer['status']}")
     if verdict == "inconclusive":
         console.print(_shortfall(answer))

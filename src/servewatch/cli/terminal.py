@@ -32,9 +32,15 @@ STATUS_STYLES = {
 }
 
 
+PLAIN_WIDTH = 120  # a file or pipe is as wide as it need be
+
+
 def stdout() -> Console:
     """Give the console for answers; made anew because tests replace the streams."""
-    return Console(highlight=False)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    return console
 
 
 def stderr() -> Console:

@@ -14,10 +14,16 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from servewatch.baseline import Baseline
+    from servewatch.embed import ServeWatch
 
 
-def build_app(model: Any, baseline: Baseline | str, **settings: Any) -> FastAPI:
-    """Give an app that predicts rows at POST /predict; *settings* are `Config`'s."""
+def build_app(
+    model: Any, baseline: Baseline | str, **settings: Any
+) -> tuple[FastAPI, ServeWatch]:
+    """Give an app that predicts rows at POST /predict, and what watches it.
+
+    *settings* are `Config`'s.
+    """
     import pandas as pd
     from fastapi import FastAPI
 
@@ -33,7 +39,25 @@ def build_app(model: Any, baseline: Baseline | str, **settings: Any) -> FastAPI:
         units: list[float] = watch.predict(frame).tolist()
         return units
 
-    return app
+    return app, watch
+
+
+class Prompt:
+    """Files what a prediction left at once, not at the next of ServeWatch's beats.
+
+    Beats are a second apart, and so are the demo's weeks: now and then one beat would
+    find two weeks and the next beat none.
+    """
+
+    def __init__(self, app: Any, watch: ServeWatch) -> None:
+        """Stand around *app*, whose middleware has recorded when it returns."""
+        self.app, self.watch = app, watch
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a request, then file it."""
+        await self.app(scope, receive, send)
+        if scope["type"] == "http" and scope["method"] == "POST":
+            self.watch.flush()
 
 
 def serve(folder: Path, block_seconds: float, listening: socket.socket) -> None:
@@ -42,13 +66,13 @@ def serve(folder: Path, block_seconds: float, listening: socket.socket) -> None:
 
     # The file is the demo's own, written a moment ago into a folder of its own.
     model = pickle.loads((folder / "model.pickle").read_bytes())  # noqa: S301
-    app = build_app(
+    app, watch = build_app(
         model,
         str(folder / "retail.baseline.json"),
         block_seconds=block_seconds,
         grace_seconds=0,  # one process: nobody flushes late
     )
-    config = uvicorn.Config(app, log_level="warning")
+    config = uvicorn.Config(Prompt(app, watch), log_level="warning")
     uvicorn.Server(config).run(sockets=[listening])
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from servewatch.demo.known import known
+from servewatch.demo.known import LOUD, known
 from servewatch.demo.retail import FEATURES, TIMESTAMP
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 Answer = Mapping[str, Any]
 POLLS_PER_BLOCK = 2
 LAST_VERDICT_SECONDS = 6.0
+
+
+WHOLE = "the whole"
+GATE = "the gate"
+TIME = re.compile(r" since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +64,41 @@ class Narrator:
         if not judged:
             return
         week = self.sent[judged - 1][1]
+        yield from self._whole(answer, week)
         for stream in answer["streams"]:
             name, status = stream["name"], stream["status"]
             previous = self.statuses.get(name, "insufficient_data")
             self.statuses[name] = status
-            if status != previous and {status, previous} & {"warning", "drift"}:
+            if status != previous and {status, previous} & LOUD:
+                is_loud = status in LOUD
                 yield Turn(
                     week=week,
                     stream=name,
                     status=status,
                     previous=previous,
-                    since=self.week_of(stream["since"]),
-                    cause=stream["cause"],
+                    since=self.week_of(stream["since"]) if is_loud else None,
+                    cause=without_time(stream["cause"]) if is_loud else None,
                     known=known(name, week, status, is_faulty=self.is_faulty),
                 )
+
+    def _whole(self, answer: Answer, week: str) -> Iterator[Turn]:
+        """Tell the overall status and the gate, where either is another."""
+        status, verdict = answer["status"], answer["gate"]["verdict"]
+        previous = self.statuses.get(WHOLE, "insufficient_data")
+        spoken = f"{status}, {verdict}"
+        if spoken == self.statuses.get(GATE, "insufficient_data, inconclusive"):
+            return
+        self.statuses |= {WHOLE: status, GATE: spoken}
+        why_open = f"; {answer['reason']}" if answer["reason"] else ""
+        yield Turn(
+            week=week,
+            stream=WHOLE,
+            status=status,
+            previous=previous,
+            since=None,
+            cause=f"the gate says {verdict}{why_open}",
+            known=None,
+        )
 
     def week_of(self, moment: str | None) -> str | None:
         """Name the week that was sent in the block of *moment* (ISO 8601)."""
@@ -82,6 +109,15 @@ class Narrator:
             if sent >= at:
                 return week
         return self.sent[-1][1]
+
+
+def without_time(cause: str | None) -> str | None:
+    """Give *cause* without the demo's own time; the week stands beside it.
+
+    >>> without_time("price > 2: 5 % -> 9 % of rows since 2026-01-02 03:04:05 UTC")
+    'price > 2: 5 % -> 9 % of rows'
+    """
+    return None if cause is None else TIME.sub("", cause)
 
 
 def send_weeks(

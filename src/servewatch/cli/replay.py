@@ -1,0 +1,167 @@
+"""`servewatch replay`: says what ServeWatch would have said of these rows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from servewatch.cli.terminal import progress_bar, stderr, stdout, styled
+from servewatch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from servewatch.replay import Changed, Replay
+
+LOUD = {"warning", "drift"}
+SHOWN_DISTANCE = "js"
+
+
+def replay(
+    file: Annotated[
+        Path, typer.Argument(help="CSV or Parquet: the rows that were served.")
+    ],
+    baseline: Annotated[
+        Path,
+        typer.Option(
+            "--baseline", "-b", help="What `servewatch baseline build` wrote."
+        ),
+    ],
+    timestamp: Annotated[
+        str | None,
+        typer.Option(
+            "--timestamp",
+            metavar="COLUMN",
+            help="The column with the rows' times; without a zone they are UTC.",
+        ),
+    ] = None,
+    rows_per_second: Annotated[
+        float | None,
+        typer.Option(
+            "--rows-per-second",
+            metavar="N",
+            help="How fast rows came, where they have no times. 10 by default.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print a JSON line per change of state, then a summary."
+        ),
+    ] = False,
+) -> None:
+    """Stream a file of served rows through the very code that runs in production.
+
+    Prints every change of state, and at the end how each stream stands. Time is the
+    rows' own, so a year takes seconds; settings come from SERVEWATCH_* in the
+    environment. The baseline's target column, if the file has it, is not judged.
+
+    For example:
+
+    * `servewatch replay served.parquet --baseline model.baseline.json --timestamp at`
+
+    * `servewatch replay served.csv -b model.baseline.json --rows-per-second 50 --json`
+    """
+    if timestamp is not None and rows_per_second is not None:
+        raise ConfigError(
+            "rows have their own times or come at an even pace, not both",
+            found=f"--timestamp {timestamp} and --rows-per-second {rows_per_second:g}",
+            remedy="leave one of them out",
+        )
+    if rows_per_second is not None and not 0 < rows_per_second < float("inf"):
+        raise ConfigError(
+            "--rows-per-second cannot be used",
+            found=rows_per_second,
+            expected="a number above 0",
+        )
+    from servewatch.baseline import Baseline
+    from servewatch.config import Config
+    from servewatch.replay import Replay
+    from servewatch.replay.replay import ROWS_PER_SECOND
+
+    console = stderr()
+    with progress_bar(console=console) as progress:
+        task = progress.add_task(f"replaying {file.name}", total=None)
+        running = Replay(
+            file,
+            Baseline.load(baseline),
+            timestamp=timestamp,
+            rows_per_second=rows_per_second or ROWS_PER_SECOND,
+            config=Config.from_environ(os.environ),
+            on_rows=lambda rows: progress.update(
+                task, description=f"{rows:,} rows replayed"
+            ),
+        )
+        for changed in running:
+            if as_json:
+                _print_json(changed.to_dict())
+            elif {changed.change.status, changed.change.previous} & LOUD:
+                stdout().print(sentence(changed), soft_wrap=True)
+    if as_json:
+        _print_json({"summary": running.summary()})
+    else:
+        _print_summary(running)
+
+
+def sentence(changed: Changed) -> str:
+    """Give a change as rich markup: when, what, and why.
+
+    The cause is left out where a stream has come back.
+    """
+    change = changed.to_dict()
+    head = (
+        f"[dim]{change['time']} row {change['row']:,}[/]  {styled(change['status'])}: "
+        f"[bold]{escape(change['stream'])}[/] (was {change['previous']})"
+    )
+    if change["status"] not in LOUD or not change["cause"]:
+        return head
+    return f"{head}\n    why: {escape(change['cause'])}"
+
+
+def _print_json(value: Mapping[str, Any]) -> None:
+    typer.echo(msgspec.json.encode(value).decode())
+
+
+def _print_summary(running: Replay) -> None:
+    summary = running.summary()
+    table = Table(box=SIMPLE_HEAD)
+    for head in ("stream", "status", "since", "evidence", "JS distance"):
+        table.add_column(head, no_wrap=head in {"stream", "since"})
+    quiet = 0
+    for stream in summary["streams"]:
+        if stream["status"] in {"ok", "insufficient_data"} and "/" in stream["name"]:
+            quiet += 1  # a column's quality is told only where it is bad
+            continue
+        distance = stream["distances"].get(SHOWN_DISTANCE)
+        shown = "" if distance is None else _distance(distance)
+        reason = f" ({stream['reason']})" if stream["reason"] else ""
+        table.add_row(
+            escape(stream["name"]),
+            styled(stream["status"]) + reason,
+            (stream["since"] or "")[:16].replace("T", " "),
+            f"{stream['evidence']:.1f} of {stream['threshold']:.1f}",
+            shown,
+        )
+    console = stdout()
+    console.print(table)
+    late = summary["late_rows"]
+    console.print(
+        f"{styled(summary['status'])}, gate {styled(summary['gate']['verdict'])}: "
+        f"{summary['rows']:,} rows in {summary['blocks']:,} blocks, "
+        f"{summary['seconds']:.1f} s"
+        + (f"; {quiet} quality streams not shown are quiet" if quiet else "")
+        + (f"; {late:,} rows came late and count where they came" if late else ""),
+        soft_wrap=True,
+    )
+
+
+def _distance(distance: Mapping[str, float]) -> str:
+    return f"{distance['value']:.3f}, noise {distance['noise']:.3f}"

@@ -1,0 +1,193 @@
+"""Replays a file of served rows and tells every change of state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from servewatch.baseline import Baseline
+from servewatch.baseline.files import names_in_file, read_batches
+from servewatch.baseline.frame import known_column
+from servewatch.baseline.table import cut
+from servewatch.config import Config
+from servewatch.errors import DataError
+from servewatch.monitor.monitor import Monitor
+from servewatch.monitor.report import Change, Report, iso
+from servewatch.record.drain import Drain
+from servewatch.record.recorder import Recorder
+from servewatch.record.totals import Totals
+from servewatch.replay.grid import Grid
+from servewatch.sketch.bins import CategoryBins
+from servewatch.sketch.encode import Values
+from servewatch.store.memory import MemoryStore
+
+ROWS_PER_SECOND = 10.0  # blocks of 100 rows on the default grid of 10 s
+DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A change of state; `row` is the 1-based last row of the block that made it."""
+
+    row: int
+    change: Change
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        change = self.change
+        return {
+            "row": self.row,
+            "time": iso(change.at),
+            "stream": change.stream,
+            "status": change.status,
+            "previous": change.previous,
+            "evidence": round(change.evidence, DIGITS),
+            "threshold": round(change.threshold, DIGITS),
+            "cause": change.cause,
+        }
+
+
+class Replay:
+    """Iterate over it to replay *path* against *baseline*; then `report` is complete.
+
+    Event time is the column *timestamp* (without a zone: UTC) or, where there is none,
+    *rows_per_second* counted from 1970-01-01. A block closes when event time passes its
+    end, the last one with the file; the same file gives the same changes, always.
+    *on_rows* is called with the rows done so far, a few times a second.
+
+    Raises `DataError` for a file that cannot be read.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        baseline: Baseline,
+        *,
+        timestamp: str | None = None,
+        rows_per_second: float = ROWS_PER_SECOND,
+        config: Config | None = None,
+        on_rows: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """Prepare; nothing but the file's column names is read yet."""
+        self.path, self.baseline = Path(path), baseline
+        self.rows = 0
+        self.seconds = 0.0
+        self._timestamp = timestamp
+        self._pace = rows_per_second
+        self._on_rows = on_rows
+        config = Config() if config is None else config
+        names = names_in_file(self.path)
+        if timestamp is not None:
+            known_column(timestamp, names, where=str(path))
+        self._check(names)
+        self.grid = Grid(config.block_seconds)
+        totals = Totals(baseline.layout)
+        recorder = Recorder(
+            buffer_rows=config.buffer_rows,
+            buffer_bytes=config.buffer_bytes,
+            batch_rows=config.batch_rows,
+        )
+        # Seeded: which rows the reservoirs keep must not change between runs.
+        rng = np.random.default_rng(0)
+        self._drain = Drain(recorder, baseline.layout, rng=rng)
+        self._changes: list[Change] = []
+        self.monitor = Monitor(
+            config=config,
+            baseline=baseline,
+            store=MemoryStore(),
+            drain=self._drain,
+            totals=totals,
+            clock=lambda: self.grid.last or 0.0,
+            worker="replay",
+        )
+        self.monitor.add_listener(self._changes.append)
+
+    def _check(self, names: list[str]) -> None:
+        known = self.baseline.schema.by_name
+        if not known.keys() & set(names):
+            raise DataError(
+                "the file shares no column with the baseline",
+                where=str(self.path),
+                found=", ".join(names[:10]),
+                expected=", ".join(list(known)[:10]),
+                remedy="give the file of rows that this baseline's model served",
+            )
+
+    def __iter__(self) -> Iterator[Changed]:
+        """Yield every change of state, as the rows go by."""
+        started = time.perf_counter()
+        for columns, rows in self._batches():
+            for piece in self.grid.cut(self._times(columns, rows)):
+                window = self.monitor.advance(piece.at)
+                yield from self._changed()
+                parts = {
+                    name: cut(values, piece.start, piece.stop)
+                    for name, values in columns.items()
+                }
+                self._drain.fold_columns(window, parts, piece.stop - piece.start)
+                self.rows += piece.stop - piece.start
+            self.seconds = time.perf_counter() - started
+            self._on_rows(self.rows)
+        self.monitor.finish()
+        yield from self._changed()
+        self.seconds = time.perf_counter() - started
+
+    def _changed(self) -> Iterator[Changed]:
+        for change in self._changes:
+            yield Changed(self.rows, change)
+        self._changes.clear()
+
+    def _batches(self) -> Iterator[tuple[dict[str, Values], int]]:
+        layout = self.baseline.layout
+        pairs = list(zip(layout.schema.columns, layout.bins, strict=True))
+        yield from read_batches(
+            self.path,
+            {column.name: column.kind for column, _ in pairs},
+            categories={
+                column.name: bins.categories
+                for column, bins in pairs
+                if isinstance(bins, CategoryBins)
+            },
+            timestamp=self._timestamp,
+        )
+
+    def _times(self, columns: Mapping[str, Values], rows: int) -> Any:
+        if self._timestamp is not None:
+            return columns[self._timestamp]
+        return (self.rows + np.arange(rows)) / self._pace
+
+    @property
+    def report(self) -> Report:
+        """What ServeWatch says after the rows so far."""
+        return self.monitor.latest
+
+    def summary(self) -> dict[str, Any]:
+        """Give rows, seconds, and every stream's status and distances, as JSON values.
+
+        `seconds` is what the replay took; `first` and `last` bound the event time;
+        `late_rows` came after the block they belong to had closed.
+        """
+        report = self.report
+        streams = []
+        for stream in report.streams:
+            whole = stream.to_dict()
+            del whole["rows_to_detect"], whole["gates"]
+            streams.append(whole)
+        return {
+            "rows": self.rows,
+            "blocks": report.blocks,
+            "seconds": round(self.seconds, 3),
+            "first": iso(self.grid.first),
+            "last": iso(self.grid.last),
+            "late_rows": self.grid.late,
+            "status": report.status,
+            "reason": report.reason,
+            "gate": report.gate.to_dict(),
+            "model": dict(report.model),
+            "streams": streams,
+        }

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rich.text import Text
+
+from servewatch.cli.demo import condensed, metric_lines, sentence
+from servewatch.demo.story import Turn
+
+ANSWER: dict[str, Any] = {
+    "status": "drift",
+    "gate": {"verdict": "fail", "ok": False, "rows": 6500, "left_out": ["price"]},
+    "model": {"name": "retail-demand"},
+    "rows": 6500,
+    "streams": [
+        {
+            "name": name,
+            "role": "feature",
+            "status": status,
+            "since": None,
+            "evidence": 1.0,
+            "threshold": 2.0,
+            "cause": None,
+            "distances": {},
+        }
+        for name, status in (("price", "ok"), ("units_mean4/missing", "drift"))
+    ],
+}
+
+
+def plain(turn: Turn) -> list[str]:
+    return Text.from_markup(sentence(turn)).plain.splitlines()
+
+
+def test_a_turn_says_since_when_why_and_what_is_known() -> None:
+    turn = Turn(
+        week="2010-09-13",
+        stream="units_mean4/missing",
+        status="drift",
+        previous="ok",
+        since="2010-09-06",
+        cause="missing [all]: 0 % -> 100 %",
+        known="the fault",
+    )
+
+    assert plain(turn) == [
+        "2010-09-13  drift: units_mean4/missing since the week of 2010-09-06",
+        "            why: missing [all]: 0 % -> 100 %",
+        "            known: the fault",
+    ]
+
+
+def test_a_turn_without_a_reason_is_one_line() -> None:
+    turn = Turn("2010-09-13", "price", "ok", "drift", None, None, None)
+
+    assert plain(turn) == ["2010-09-13  ok: price"]
+
+
+def test_the_condensed_answer_holds_only_what_is_not_ok() -> None:
+    shown = condensed(ANSWER)
+
+    assert [stream["name"] for stream in shown["streams"]] == ["units_mean4/missing"]
+    assert shown["gate"] == {"verdict": "fail", "ok": False, "rows": 6500}
+
+
+@pytest.mark.parametrize(
+    ("line", "is_shown"),
+    [
+        ('servewatch_drift_status{model="m"} 2', True),
+        ('servewatch_stream_status{stream="units_mean4/missing"} 2', True),
+        ('servewatch_stream_status{stream="price"} 0', False),
+        ('servewatch_stream_distance{stream="units_mean4/missing"} 2', False),
+        ("# HELP servewatch_drift_status Status.", False),
+    ],
+)
+def test_the_metrics_shown_speak_of_the_whole_or_of_what_moved(
+    line: str, is_shown: bool
+) -> None:
+    assert bool(metric_lines(line, ANSWER)) is is_shown
