@@ -118,7 +118,7 @@ def _model(name: str, report: Report, *, everything: bool) -> dict[str, Any]:
         "version": report.model.get("version") or "",
         "baseline": str(report.model.get("baseline") or "")[:12],
         "status": report.status,
-        "reason": report.reason or _since(report),
+        "reason": report.reason or _story(report, ranked),
         "gate": gate.verdict,
         "gate_words": gate_words,
         "rows": f"{report.rows:,}",
@@ -172,8 +172,11 @@ def _counts(streams: Sequence[StreamReport]) -> str:
     return ", ".join(f"{n:,} {WORDS[name]}" for name, n in by_status.items() if n)
 
 
-def _since(report: Report) -> str:
-    return f"since {_moment(report.since)}" if report.since is not None else ""
+def _story(report: Report, ranked: Sequence[StreamReport]) -> str:
+    """Name the worst stream, or how long nothing has been wrong."""
+    if ranked and badness(report.status) > 1:
+        return f"{ranked[0].name} since {_moment(ranked[0].since)}"
+    return f"watched since {_moment(report.since)}" if report.since is not None else ""
 
 
 def _moment(at: float | None) -> str:
