@@ -253,7 +253,8 @@ def test_a_route_that_would_be_hidden_is_refused(make: Make, route: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "route", [Route("/{path:path}", hello), Mount("/", ANYTHING), Mount("/dri", ANYTHING)]
+    "route",
+    [Route("/{path:path}", hello), Mount("/", ANYTHING), Mount("/dri", ANYTHING)],
 )
 def test_a_catch_all_is_no_conflict(make: Make, route: Any) -> None:
     app = Starlette(routes=[route])
@@ -391,3 +392,34 @@ def test_nothing_runs_after_the_end(make: Make) -> None:
     watch.close()
     assert not watch._heartbeat.is_alive
     assert watch.monitor.latest.accounting["pending"] == 0
+
+
+def test_no_value_of_a_row_gets_out_by_itself(
+    make: Make, baseline: Baseline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watch = make(baseline=baseline, block_rows=1, token="secret-word")
+    app = ServeWatchMiddleware(hello_app(watch), watch=watch)
+    canary = "canary-7f3a"
+    for number in range(30):
+        row = {"price": canary, "stock": 918273.5, f"extra-{number}": canary}
+        ask(app, "/", method="POST", json=[row] * 20, headers={"x-secret": canary})
+        watch.monitor.tick(watch.monitor.latest.at + 10 * (number + 1))
+    watch.exposed.forget()
+    assert watch.report().status == "drift"
+    for path in ("/metrics", "/drift", "/drift/gate", "/watch/health"):
+        text = ask(app, path, peer=ELSEWHERE).text
+        assert canary not in text
+        assert "918273" not in text
+    told = capsys.readouterr().err
+    assert "drift.started" in told
+    assert canary not in told
+    assert "918273" not in told
+
+
+def hello_app(watch: ServeWatch) -> Starlette:
+    async def take(request: Request) -> PlainTextResponse:
+        for row in await request.json():
+            watch.record(row, 1.0)
+        return PlainTextResponse("taken")
+
+    return Starlette(routes=[Route("/", take, methods=["POST"])])

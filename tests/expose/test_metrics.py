@@ -100,6 +100,7 @@ def test_the_rows_add_up() -> None:
     source.totals.recorded, source.totals.sampled_out = 90, 6
     source.totals.drop("schema", 4)
     assert values("rows_total", source) == {(): 100}
+    assert values("recorded_rows_total", source) == {(): 90}
     assert values("sampled_out_total", source) == {(): 6}
     assert values("dropped_total", source) == {("schema",): 4}
 

@@ -108,6 +108,7 @@ FAMILIES = (
         "Share of current rows in which the column is missing.",
         "stream",
     ),
+    _family("recorded_rows_total", "counter", "Rows received and counted."),
     _family("dropped_total", "counter", "Rows not recorded, by reason.", "reason"),
     _family(
         "predictions_dropped_total",

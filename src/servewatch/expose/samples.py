@@ -55,6 +55,7 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations]:
     yield Number("gate_status", {}, GATE_NUMBERS[report.gate.verdict])
     accounting = totals.accounting()
     yield Number("rows_total", {}, accounting["received"])
+    yield Number("recorded_rows_total", {}, accounting["recorded"])
     yield Number("sampled_out_total", {}, accounting["sampled_out"])
     yield Number("pending_rows", {}, accounting["pending"])
     for reason, rows in accounting["dropped"].items():
