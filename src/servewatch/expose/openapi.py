@@ -41,6 +41,33 @@ def document(prefix: str) -> dict[str, Any]:
 
 
 def _paths() -> dict[str, Any]:
+    return {**_report_paths(), **_gate_paths(), **_watch_paths()}
+
+
+def _report_paths() -> dict[str, Any]:
+    return {
+        "/metrics": {
+            "get": _operation(
+                "metrics",
+                "Metrics as Prometheus text, or OpenMetrics if accepted.",
+                {"200": _content("The metrics.", "text/plain", _TEXT)},
+            )
+        },
+        "/drift": {
+            "get": _operation(
+                "drift",
+                "The report: status, gate, every stream.",
+                {
+                    "200": _json("The report.", "Report"),
+                    "503": _json("Drift, if `strict`.", "Report"),
+                },
+                [_MODEL, _STRICT, _DETAIL],
+            )
+        },
+    }
+
+
+def _gate_paths() -> dict[str, Any]:
     gate_codes = {
         "200": _json("Pass.", "Gate"),
         "425": _json("Not decided yet.", "Gate"),
@@ -61,24 +88,6 @@ def _paths() -> dict[str, Any]:
     )
     gate = [_MODEL, since, inconclusive]
     return {
-        "/metrics": {
-            "get": _operation(
-                "metrics",
-                "Metrics as Prometheus text, or OpenMetrics if accepted.",
-                {"200": _content("The metrics.", "text/plain", _TEXT)},
-            )
-        },
-        "/drift": {
-            "get": _operation(
-                "drift",
-                "The report: status, gate, every stream.",
-                {
-                    "200": _json("The report.", "Report"),
-                    "503": _json("Drift, if `strict`.", "Report"),
-                },
-                [_MODEL, _STRICT, _DETAIL],
-            )
-        },
         "/drift/gate": {
             "get": _operation("gate", "May a release go on?", gate_codes, gate),
             "post": _operation("gatePost", "The same for hooks.", gate_codes, gate),
@@ -91,6 +100,11 @@ def _paths() -> dict[str, Any]:
                 "rollbackPost", "The same for hooks.", rollback_codes, [_MODEL, since]
             ),
         },
+    }
+
+
+def _watch_paths() -> dict[str, Any]:
+    return {
         "/watch": {
             "get": _operation(
                 "page",
