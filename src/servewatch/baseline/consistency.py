@@ -67,6 +67,7 @@ def _column(column: ColumnProfile) -> Iterator[str]:
     if novelty is not None and not (
         0 <= novelty.singletons <= novelty.distinct
         and 0 <= novelty.fresh <= novelty.rows <= column.rows
+        and 0 <= (novelty.common or 0) <= novelty.rows - novelty.fresh
     ):
         yield "novelty: parts larger than the whole"
     for dependence in (column.values, column.missing):

@@ -39,13 +39,16 @@ class Novelty(msgspec.Struct, frozen=True):
 
     The dictionary of its first half (in time order, else a random half) did not know
     `fresh` of the `rows` valid rows of its second half; `singletons` of `distinct`
-    values occur once in the whole.
+    values occur once in the whole. `common` of those rows had one of the values most
+    frequent in the first half (None where all values are listed): the whole's own list
+    flatters itself, having been chosen by the rows it is measured on.
     """
 
     distinct: int
     singletons: int
     fresh: int
     rows: int
+    common: int | None = None
 
 
 class Dependence(msgspec.Struct, frozen=True):

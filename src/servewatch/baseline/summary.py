@@ -86,11 +86,18 @@ def measure_novelty(
     else:
         places, distinct = codes.astype(np.int64), bins.ordinary
     counts = np.bincount(places[valid], minlength=distinct)
-    dictionary = np.bincount(places[valid & known], minlength=distinct) > 0
+    first = np.bincount(places[valid & known], minlength=distinct)
+    dictionary = first > 0
     others = places[valid & ~known]
+    common = None
+    if isinstance(bins, CategoryBins) and bins.others:
+        is_frequent = np.zeros(distinct, dtype=np.bool_)
+        is_frequent[np.argsort(-first, kind="stable")[: len(bins.categories)]] = True
+        common = int(np.count_nonzero((is_frequent & dictionary)[others]))
     return Novelty(
         distinct=int(np.count_nonzero(counts)),
         singletons=int(np.count_nonzero(counts == 1)),
         fresh=int(np.count_nonzero(~dictionary[others])),
         rows=int(others.size),
+        common=common,
     )
