@@ -1,10 +1,10 @@
 """Replay every served week and show each change of state beside what is known of it.
 
-    python examples/retail/replay_table.py                      prints both tables
-    python examples/retail/replay_table.py docs/tutorial.md     writes them into it
+    python examples/retail/replay_table.py                      prints all
+    python examples/retail/replay_table.py docs/tutorial.md     writes it into that
 
-In the document a table goes between `<!-- table: clean -->` and `<!-- end -->`, the
-other between `<!-- table: faulty -->` and `<!-- end -->`.
+In the document the build report and the two tables go between `<!-- table: report -->`,
+`<!-- table: clean -->` or `<!-- table: faulty -->` and `<!-- end -->`.
 """
 
 import re
@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -26,22 +27,24 @@ HEAD = "| week | stream | status | why | known |\n| --- | --- | --- | --- | --- 
 
 
 def tables() -> dict[str, str]:
-    """Give the Markdown tables of the clean and of the faulty run, by these names."""
+    """Give the build report and the tables of both runs as Markdown, by name."""
     rows = retail.read_rows()
     model = fit(rows)
     baseline = package(rows, model)
     served = retail.between(rows, retail.SERVING_FROM, "9999")
-    return {
+    runs = {"clean": served, "faulty": retail.break_source(served)}
+    made = {
         name: HEAD
         + "".join(
             line(changed, is_faulty=name == "faulty")
             for changed in changes(part, model, baseline)
         )
-        for name, part in (("clean", served), ("faulty", retail.break_source(served)))
+        for name, part in runs.items()
     }
+    return {"report": f"```text\n{baseline.report()}\n```\n"} | made
 
 
-def changes(rows: pd.DataFrame, model: object, baseline: Baseline) -> Iterator[Changed]:
+def changes(rows: pd.DataFrame, model: Any, baseline: Baseline) -> Iterator[Changed]:
     """Serve *rows*, replay what was served, and yield all but quiet beginnings."""
     predicted = model.predict(rows[list(retail.FEATURES)])
     with tempfile.TemporaryDirectory() as folder:

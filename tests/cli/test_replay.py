@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from servewatch.baseline import Baseline
+from servewatch.cli.app import app
+
+run = CliRunner(env={"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}).invoke
+ROWS = 2000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hold m.json, a baseline, and served.csv, whose second half has moved."""
+    folder = tmp_path_factory.mktemp("replay")
+    rng = np.random.default_rng(0)
+    Baseline.build({"x": rng.normal(0, 1, 4000)}, ordered=True).save(folder / "m.json")
+    served = np.concatenate([rng.normal(0, 1, ROWS // 2), rng.normal(2, 1, ROWS // 2)])
+    lines = "\n".join(map(str, served.tolist()))
+    (folder / "served.csv").write_text(f"x\n{lines}\n")
+    return folder
+
+
+def test_json_is_a_line_per_change_and_a_last_one_with_the_summary(
+    folder: Path,
+) -> None:
+    served, baseline = str(folder / "served.csv"), str(folder / "m.json")
+
+    result = run(app, ["replay", served, "-b", baseline, "--json"])
+
+    *changes, last = map(json.loads, result.stdout.splitlines())
+    assert result.exit_code == 0
+    assert {"stream": "x", "status": "drift"}.items() <= max(
+        changes, key=lambda change: change["evidence"]
+    ).items()
+    assert last["summary"]["rows"] == ROWS
+    streams = {each["name"]: each for each in last["summary"]["streams"]}
+    assert streams["x"]["status"] == "drift"
+    assert streams["x"]["distances"]["js"]["value"] > 0.1
+
+
+def test_without_json_it_speaks_in_sentences_and_a_table(folder: Path) -> None:
+    served, baseline = str(folder / "served.csv"), str(folder / "m.json")
+
+    result = run(app, ["replay", served, "--baseline", baseline])
+
+    assert result.exit_code == 0
+    assert "drift: x (was " in result.stdout
+    assert "why: x " in result.stdout
+    assert "2,000 rows in 20 blocks" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_the_environment_sets_the_blocks(folder: Path) -> None:
+    served, baseline = str(folder / "served.csv"), str(folder / "m.json")
+
+    result = run(
+        app,
+        ["replay", served, "-b", baseline, "--json"],
+        env={"SERVEWATCH_BLOCK_SECONDS": "20"},
+    )
+
+    assert json.loads(result.stdout.splitlines()[-1])["summary"]["blocks"] == 10
+
+
+@pytest.mark.parametrize(
+    ("served", "baseline", "message"),
+    [
+        ("nothing.csv", "m.json", "no such file"),
+        ("served.csv", "served.csv", "served.csv"),
+        ("m.json", "m.json", "this kind of file is not known"),
+    ],
+)
+def test_what_cannot_be_read_is_exit_code_2(
+    folder: Path, served: str, baseline: str, message: str
+) -> None:
+    result = run(app, ["replay", str(folder / served), "-b", str(folder / baseline)])
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
