@@ -3,7 +3,6 @@ import pytest
 
 from servewatch.judge.state import pack_judge
 from servewatch.store.memory import MemoryStore
-
 from tests.monitor.world import World, normal_baseline, normal_rows
 
 
@@ -121,6 +120,18 @@ def test_a_listener_that_fails_silences_no_other() -> None:
 
     assert world.changes
     assert world.recorder.totals.internal_errors["listener"] > 0
+
+
+def test_health_is_degraded_by_a_fault_and_recovers_after_five_minutes() -> None:
+    world = World(normal_baseline())
+    world.recorder.totals.fault("drain")
+    world.tick()
+    degraded = world.monitor.health()
+    world.tick(301.0)
+
+    assert degraded["status"] == "degraded"
+    assert degraded["reasons"] == ["internal errors at drain"]
+    assert world.monitor.health()["status"] == "ok"
 
 
 def test_missing_values_are_named_before_the_shape_they_change() -> None:

@@ -14,6 +14,7 @@ from servewatch.judge.stream import Block
 from servewatch.judge.summary import verdicts
 from servewatch.judge.verdict import overall
 from servewatch.monitor.changes import Changes
+from servewatch.monitor.faults import RecentFaults
 from servewatch.monitor.reporting import Reporter
 from servewatch.monitor.service import service_streams
 from servewatch.sketch.blocks import block_number
@@ -65,6 +66,7 @@ class Monitor:
         self.judge = self._new_judge()
         self._reporter = Reporter(config, baseline, self.layout, totals)
         self._changes = Changes(totals)
+        self._faults = RecentFaults()
         self._number: int | None = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
         last = store.last()
@@ -118,6 +120,7 @@ class Monitor:
         with self._lock:
             at = self._clock() if now is None else now
             self.flush(at)
+            self._faults.note(self.totals.internal_errors, at)
             closed = block_number(
                 at - self.config.grace_seconds, self.config.block_seconds
             )
@@ -197,8 +200,8 @@ class Monitor:
 
     def health(self) -> dict[str, Any]:
         """Give ServeWatch's own state: ok, or degraded and why. Never the model's."""
-        errors = self.totals.internal_errors
-        reasons = [f"internal errors at {site}" for site in sorted(errors)]
+        recent = self._faults.recent(self._clock())
+        reasons = [f"internal errors at {site}" for site in recent]
         return {
             "status": "degraded" if reasons else "ok",
             "reasons": reasons,

@@ -83,7 +83,7 @@ class Shapes:
 def _rows(distances: Distances) -> list[Distance | None]:
     parts = (distances.value, distances.debiased, distances.noise)
     stacked = np.round(np.stack(parts, axis=1), 6)
-    known = np.isfinite(stacked).all(axis=1)
+    known = np.isfinite(stacked.sum(axis=1))
     return [
         Distance(*row) if is_known else None
         for row, is_known in zip(stacked.tolist(), known, strict=True)
