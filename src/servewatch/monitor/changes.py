@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from servewatch.judge.summary import verdicts
+from servewatch.monitor.incidents import rank
 from servewatch.monitor.report import Change
 from servewatch.record.guard import Faults, guarded
 
@@ -25,12 +26,15 @@ class Changes:
     _signature: bytes | None = None
 
     def tell(self, judge: Judge, at: float) -> None:
-        """Compare with the block before and tell every listener what changed."""
+        """Compare with the block before and tell every listener what changed.
+
+        Likelier causes are told of before their consequences.
+        """
         signature = judge.signature()
         if signature == self._signature:
             return
         self._signature = signature
-        for verdict in verdicts(judge):
+        for verdict in sorted(verdicts(judge), key=rank):
             previous = self._statuses.get(verdict.name, "insufficient_data")
             self._statuses[verdict.name] = verdict.status
             if verdict.status == previous:

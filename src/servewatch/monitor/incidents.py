@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TOGETHER_BLOCKS = 3
 # Missing or invalid data explains a shape that changed with it, never the reverse.
 _TELLING = ("schema", "missing", "invalid", "range", "unseen", "rate", "latency")
+_AFFECTED = {"feature": 0, "prediction": 1, "all": 2}
 
 
 def incidents(verdicts: Iterable[Verdict]) -> list[Mapping[str, Any]]:
@@ -38,7 +39,7 @@ def incidents(verdicts: Iterable[Verdict]) -> list[Mapping[str, Any]]:
 
 
 def _describe(group: list[Verdict]) -> Mapping[str, Any]:
-    ranked = sorted(group, key=_rank)
+    ranked = sorted(group, key=rank)
     starts = [verdict.since for verdict in group if verdict.since is not None]
     worst = "drift" if any(v.status == "drift" for v in group) else "warning"
     return {
@@ -48,6 +49,14 @@ def _describe(group: list[Verdict]) -> Mapping[str, Any]:
     }
 
 
-def _rank(verdict: Verdict) -> tuple[int, int, float]:
-    telling = _TELLING.index(verdict.family) if verdict.family in _TELLING else 99
+def rank(verdict: Verdict) -> tuple[int, int, float]:
+    """Give the sort key by which likelier causes come before their consequences.
+
+    Drift before warnings; missing data before shapes, a feature's before the
+    prediction's, all streams together last.
+    """
+    if verdict.family in _TELLING:
+        telling = _TELLING.index(verdict.family)
+    else:
+        telling = len(_TELLING) + _AFFECTED[verdict.role]
     return verdict.status != "drift", telling, -verdict.evidence
