@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
+from math import inf, nextafter, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,6 +122,13 @@ def _masses(column: ColumnProfile, other: ColumnProfile) -> dict[object, float] 
 
 
 def _edges(column: ColumnProfile, other: ColumnProfile) -> tuple[float, ...] | None:
-    """Give the edges to compare by, the same whichever of the two is asked first."""
-    found = [c.bins.edges for c in (column, other) if isinstance(c.bins, EdgeBins)]
+    """Give the edges to compare by, the same whichever of the two is asked first.
+
+    With the ends of the column's range: what lies beyond has a bin of its own.
+    """
+    found = [
+        (nextafter(c.summary.low, -inf), *c.bins.edges, c.summary.high)
+        for c in (column, other)
+        if isinstance(c.bins, EdgeBins) and c.summary is not None
+    ]
     return min(found, default=None)

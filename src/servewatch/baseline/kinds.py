@@ -92,7 +92,9 @@ def numeric_bins(numbers: NDArray[np.float64], count: int) -> Bins:
     LevelBins(levels=(1.0, 2.0))
     """
     finite = np.sort(numbers[np.isfinite(numbers)] + 0.0)  # no negative zero
-    levels = finite[np.append(True, np.diff(finite) > 0)] if finite.size else finite
+    levels = (
+        finite[np.append(True, finite[1:] > finite[:-1])] if finite.size else finite
+    )
     if levels.size <= MAX_LEVELS:
         return LevelBins(tuple(levels.tolist()))
     with np.errstate(over="ignore"):

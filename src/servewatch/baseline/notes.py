@@ -17,13 +17,14 @@ from servewatch.judge.dependence import DISJOINT_WINDOWS
 from servewatch.judge.evidence import blocks_per_alarm
 from servewatch.judge.tolerance import clopper_pearson_upper
 from servewatch.judge.verdict import rows_to_detect
-from servewatch.sketch.bins import cell
+from servewatch.sketch.bins import CategoryBins, cell
 from servewatch.sketch.layout import Layout
 
 FEW_ROWS = 300
 SETS = 60  # of a column with 20 bins
 WEEK_DAYS, YEAR_DAYS = 7, 365
 LISTED = 8
+MOSTLY = 0.9
 
 
 def notes_of(content: Content, layout: Layout, config: Config) -> tuple[str, ...]:
@@ -116,6 +117,25 @@ def _columns(content: Content) -> Iterator[str]:
     ]
     if odd:
         yield f"With values of a wrong type: {_listed(odd)}."
+    numeric = [c.name for c in judged if _is_mostly_numbers(c)]
+    if numeric:
+        yield (
+            f"Categorical, though most of their values are numbers: {_listed(numeric)}."
+            f" kinds={{{numeric[0]!r}: 'numeric'}} would count the others as wrong."
+        )
+
+
+def _is_mostly_numbers(column: ColumnProfile) -> bool:
+    """Whether texts beside numbers made a column categorical, a stray "?" perhaps."""
+    if not isinstance(column.bins, CategoryBins):
+        return False
+    numbers = sum(
+        count
+        for text, count in zip(column.bins.categories, column.counts, strict=False)
+        if text.replace(".", "", 1).removeprefix("-").isdecimal()
+    )
+    named = sum(column.counts[: len(column.bins.categories)])
+    return MOSTLY * named <= numbers < named
 
 
 def _dependence(content: Content) -> Iterator[str]:

@@ -14,7 +14,7 @@ import msgspec
 
 from servewatch.baseline.consistency import contradictions
 from servewatch.baseline.profile import Content, File, Lineage
-from servewatch.baseline.strict import MOST_BYTES, parse, refuse
+from servewatch.baseline.strict import MOST_BYTES, excess, parse, refuse
 from servewatch.errors import BaselineError
 
 FORMAT = "servewatch-baseline"
@@ -35,11 +35,12 @@ def to_bytes(content: Content, lineage: Lineage) -> bytes:
         content=content,
     )
     raw = _canonical(file)
-    if len(raw) > MOST_BYTES:
+    too_much = excess(raw)
+    if too_much:
         raise BaselineError(
             "the baseline is too large to be loaded again",
-            found=f"{len(raw):,} bytes",
-            expected=f"at most {MOST_BYTES:,}",
+            found=too_much[0],
+            expected=too_much[1],
             remedy="name fewer features or segments",
         )
     return raw
@@ -52,11 +53,12 @@ def from_bytes(raw: bytes, where: str) -> tuple[Content, Lineage]:
     unchanged baseline of a known major version.
     """
     found = parse(raw, where)
-    if found.get("format") != FORMAT:
+    label = found.get("format")
+    if label != FORMAT:
         raise BaselineError(
             "this is no baseline",
             where=where,
-            found=found.get("format"),
+            found=label[:40] if isinstance(label, str) else None,
             expected=f"format {FORMAT!r}",
             remedy="name the file that `servewatch baseline build` wrote",
         )

@@ -16,11 +16,14 @@ from servewatch.errors import BaselineError
 MOST_BYTES = 64 * 1024 * 1024
 MOST_DEPTH = 32
 MOST_TEXT = 1_024
-MOST_VALUES = 8_000_000
+MOST_VALUES = 4_000_000
 MOST_PARTS = 1_000_000
+MOST_QUOTES = 4_000_000
 LONG_TEXTS = frozenset({"others", "train", "holdout"})  # base64, capped by the file
-# A text to its end (or to the file's), or a bracket.
-TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*+("?)|[\[\]{}]', re.DOTALL)
+# A text to its end (or to the file's), a bracket, or a number that may be too large.
+TOKEN = re.compile(
+    rb'"[^"\\]*(?:\\.[^"\\]*)*+("?)|[\[\]{}]|[eE]\+?[0-9]{3}|[0-9]{300}', re.DOTALL
+)
 REMEDY = "build it again with `servewatch baseline build`"
 
 
@@ -42,14 +45,18 @@ def parse(raw: bytes, where: str) -> dict[str, object]:
     >>> parse(b'{"a": 1}', "a.json")
     {'a': 1}
     """
-    _check_size(raw, where)
-    _check_depth(raw, where)
+    too_much = excess(raw)
+    if too_much:
+        raise refuse("it is too large", where, found=too_much[0], expected=too_much[1])
+    if not raw.strip():
+        raise refuse("it is truncated: nothing is there", where)
+    may_overflow = _scan(raw, where)
     try:
         found = json.loads(
             raw.decode(),
             object_pairs_hook=_Pairs(where),
             parse_constant=_Refuse(where),
-            parse_float=_Float(where),
+            parse_float=_Float(where) if may_overflow else None,
         )
     except UnicodeDecodeError as error:
         raise refuse(f"byte {error.start:,} is not UTF-8", where) from error
@@ -66,29 +73,27 @@ def parse(raw: bytes, where: str) -> dict[str, object]:
     return found
 
 
-def _check_size(raw: bytes, where: str) -> None:
-    if len(raw) > MOST_BYTES:
-        raise refuse(
-            "it is too large",
-            where,
-            found="over 64 MiB",
-            expected=f"at most {MOST_BYTES:,} bytes",
-        )
-    if not raw.strip():
-        raise refuse("it is truncated: nothing is there", where)
-    values = raw.count(b",")
-    parts = raw.count(b"[") + raw.count(b"{")
-    if values > MOST_VALUES or parts > MOST_PARTS:
-        raise refuse(
-            "it holds too many values",
-            where,
-            found=f"{values:,} commas, {parts:,} opening brackets",
-            expected=f"at most {MOST_VALUES:,} and {MOST_PARTS:,}",
-        )
+def excess(raw: bytes) -> tuple[str, str] | None:
+    """Give what there is too much of and how much may be, or None if all is well.
+
+    Counted before anything is parsed: what is refused has not been allocated.
+    """
+    limits = (
+        ("bytes", len(raw), MOST_BYTES),
+        ("commas", raw.count(b","), MOST_VALUES),
+        ("brackets", raw.count(b"[") + raw.count(b"{"), MOST_PARTS),
+        ("quotes", raw.count(b'"'), MOST_QUOTES),
+    )
+    for name, found, most in limits:
+        if found > most:
+            return f"{found:,} {name}", f"at most {most:,}"
+    return None
 
 
-def _check_depth(raw: bytes, where: str) -> None:
+def _scan(raw: bytes, where: str) -> bool:
+    """Follow the brackets; tell whether a number may be too large for a float."""
     depth = 0
+    may_overflow = False
     for token in TOKEN.finditer(raw):
         first = raw[token.start()]
         if first == ord('"'):
@@ -102,8 +107,11 @@ def _check_depth(raw: bytes, where: str) -> None:
                     where,
                     expected=f"at most {MOST_DEPTH} levels",
                 )
-        else:
+        elif first in b"]}":
             depth -= 1
+        else:
+            may_overflow = True
+    return may_overflow
 
 
 class _Pairs:
