@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any, Protocol
 
-from servewatch.capture.ids import IdPool, callers_id
-from servewatch.capture.request import Request, current, enter, leave
+from servewatch.capture.ids import IdPool
+from servewatch.capture.request import Request, current, enter, leave, new_tuple
 from servewatch.capture.route import Routes
 from servewatch.record.guard import guarded
 from servewatch.record.observation import Exchange, Outcome
@@ -20,8 +20,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-BODY = frozenset({"http.response.body", "http.response.zerocopysend"})
 
 
 class Watch(Protocol):
@@ -56,28 +54,41 @@ class ServeWatchMiddleware:
         """Watch *app* for *watch*."""
         self.app = app
         self.watch = watch
+        self.own_paths = watch.own_paths
+        self.recorder = watch.recorder
+        self.totals = watch.totals
         header = watch.prediction_id_header
-        self._header = None if header is None else header.lower().encode("latin-1")
-        self._ids = IdPool()
-        self._routes = Routes()
+        self.header = None if header is None else header.lower().encode("latin-1")
+        self.ids = IdPool()
+        self.routes = Routes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        kind = scope["type"]
-        if kind != "http":
-            if kind == "lifespan":
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
                 send = _flushing(self.watch, send)
             await self.app(scope, receive, send)
             return
-        exposed = self.watch.exposed
-        if exposed is not None and _local_path(scope) in self.watch.own_paths:
-            await exposed(scope, receive, send)
+        path = _local_path(scope) if scope.get("root_path") else scope.get("path")
+        if path in self.own_paths and self.watch.exposed is not None:
+            await self.watch.exposed(scope, receive, send)
             return
-        served = self._open(scope, receive, send)
-        if served is None:
+        outer = current()
+        if outer is not None and (
+            not isinstance(outer, _Served) or outer.closed or outer.scope is not scope
+        ):
+            outer = None  # another connection, which this one is served within
+        if outer is not None and outer.recorder is self.recorder:
+            await self.app(scope, receive, send)  # installed twice: still one request
+            return
+        try:
+            name = self.ids.name(scope["headers"]) if outer is None else outer.id
+            served = _Served(self, name, scope, receive, send)
+        except Exception:  # noqa: BLE001 - then it is served unwatched
+            self.totals.fault("request")
             await self.app(scope, receive, send)
             return
-        token = enter(served.request)
+        token = enter(served)
         try:
             await self.app(scope, served.receive, served.send)
         except CancelledError:
@@ -86,71 +97,36 @@ class ServeWatchMiddleware:
         except BaseException:
             served.end(served.broken)
             raise
-        else:
-            served.end(served.broken)
         finally:
+            if not served.closed:
+                served.end(served.broken)
             leave(token)
 
-    def _open(self, scope: Scope, receive: Receive, send: Send) -> _Served | None:
-        with guarded(self.watch.totals, "request"):
-            outer = current()
-            if outer is not None and outer.scope == id(scope) and not outer.closed:
-                return None  # installed twice: it is one request all the same
-            request_id = callers_id(scope["headers"]) or self._ids.draw()
-            request = Request(request_id, id(scope))
-            return _Served(
-                request,
-                scope,
-                receive,
-                send,
-                watch=self.watch,
-                header=self._header,
-                routes=self._routes,
-            )
-        return None
 
-
-class _Served:
+class _Served(Request):
     """One request while it is served: what its messages say about it."""
 
-    __slots__ = (
-        "_ended",
-        "_first_byte",
-        "_gone",
-        "_header",
-        "_receive",
-        "_routes",
-        "_scope",
-        "_send",
-        "_started",
-        "_status",
-        "_watch",
-        "request",
-    )
+    # On the class until they change, as in Request.
+    _status = 0  # nothing sent yet
+    _first_byte: float | None = None
+    _gone = False
 
     def __init__(
         self,
-        request: Request,
+        asgi: ServeWatchMiddleware,
+        name: str,
         scope: Scope,
         receive: Receive,
         send: Send,
-        *,
-        watch: Watch,
-        header: bytes | None,
-        routes: Routes,
     ) -> None:
-        self.request = request
-        self._scope = scope
+        self.id = name
+        self.recorder = asgi.recorder
+        self.calls = []
+        self.scope = scope
+        self._asgi = asgi
         self._receive = receive
         self._send = send
-        self._watch = watch
-        self._header = header
-        self._routes = routes
-        self._status = 0  # nothing sent yet
-        self._first_byte: float | None = None
-        self._gone = False
-        self._ended = False
-        self._started = perf_counter()
+        self._began = perf_counter()
 
     async def receive(self) -> Message:
         """Pass the next message on, as it comes; never ask for one ahead."""
@@ -159,38 +135,45 @@ class _Served:
             if message["type"] == "http.disconnect":
                 self._gone = True
         except Exception:  # noqa: BLE001 - a server's odd message is the app's to judge
-            self._watch.totals.fault("receive")
+            self._asgi.totals.fault("receive")
         return message
 
     async def send(self, message: Message) -> None:
         """Pass a message on; the first one with the prediction id."""
-        kind, last = None, False
+        has_bytes = is_last = False
         try:
             kind = message["type"]
-            if kind == "http.response.start":
-                self._status = message["status"]
-                if self._header is not None:
-                    message = self._with_id(message, self._header)
-            elif kind in BODY:
-                last = not message.get("more_body", False)
+            if kind == "http.response.body":
+                has_bytes = bool(message.get("body"))
+                is_last = not message.get("more_body", False)
+            elif kind == "http.response.start":
+                self._status = int(message["status"])
+                header = self._asgi.header
+                if header is not None:
+                    message = self._with_id(message, header)
+            elif kind == "http.response.zerocopysend":
+                has_bytes, is_last = True, not message.get("more_body", False)
             else:
-                last = kind == "http.response.pathsend"
+                has_bytes = is_last = kind == "http.response.pathsend"
         except Exception:  # noqa: BLE001 - the server will say what is wrong with it
-            self._watch.totals.fault("send")
+            self._asgi.totals.fault("send")
         try:
             await self._send(message)
         except OSError:  # how a server may say that the client is gone
             self._gone = True
             raise
-        if self._first_byte is None and (last or _holds_bytes(kind, message)):
-            self._first_byte = perf_counter() - self._started
-        if last:
+        if is_last:
             self.end("client_closed" if self._gone else "ok")
+        elif has_bytes and self._first_byte is None:
+            self._first_byte = perf_counter() - self._began
 
-    def _with_id(self, message: Message, name: bytes) -> Message:
+    def _with_id(self, message: Message, header: bytes) -> Message:
         headers = list(message.get("headers") or ())
-        if all(each[0].lower() != name for each in headers):
-            headers.append((name, self.request.id.encode("ascii", "replace")))
+        for each in headers:
+            if each[0] == header:  # the application's own answer stands
+                break
+        else:
+            headers.append((header, self.id.encode()))
         return {**message, "headers": headers}
 
     @property
@@ -202,36 +185,36 @@ class _Served:
 
     def end(self, outcome: Outcome) -> None:
         """Record the request, once: at the end of its body, or of the application."""
-        if self._ended:
+        if self.closed:
             return
-        self._ended = True
-        with guarded(self._watch.totals, "end"):
-            seconds = perf_counter() - self._started
-            request = self.request
-            request.closed = True
-            exchange = Exchange(
-                self._routes.template(self._scope),
-                self._scope.get("method", ""),
+        self.closed = True
+        try:
+            seconds = perf_counter() - self._began
+            first_byte = self._first_byte
+            if first_byte is None and outcome == "ok":
+                first_byte = seconds
+            scope = self.scope
+            exchange = (
+                self._asgi.routes.template(scope),
+                scope.get("method", ""),
                 self._status or 500,
                 seconds,
-                self._first_byte,
+                first_byte,
                 outcome,
-                request.calls,
-                request.id,
+                self.calls,
+                self.id,
             )
-            self._watch.recorder.record_exchange(exchange)
-
-
-def _holds_bytes(kind: str | None, message: Message) -> bool:
-    if kind == "http.response.body":
-        return bool(message.get("body"))
-    return kind == "http.response.zerocopysend"
+            self.recorder.record_exchange(
+                new_tuple(Exchange, exchange), self.next_row, self.held
+            )
+        except Exception:  # noqa: BLE001 - inside a request nothing is raised
+            self._asgi.totals.fault("end")
 
 
 def _local_path(scope: Scope) -> str:
     """Give the path within the application, as Starlette's routing does."""
     path: str = scope.get("path", "")
-    root: str = scope.get("root_path", "")
+    root: str | None = scope.get("root_path")
     if root and path.startswith(root) and path[len(root) :].startswith("/"):
         return path[len(root) :]
     return path

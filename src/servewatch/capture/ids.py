@@ -41,17 +41,21 @@ class IdPool:
             self._ids = ids
             return mine
 
+    def name(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        """Give the caller's `x-request-id`, or draw where it is none to be used.
 
-def callers_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """Give the caller's `x-request-id` if it is at most 128 visible ASCII characters.
+        At most 128 visible ASCII characters are.
 
-    >>> callers_id([(b"x-request-id", b"order-7")])
-    'order-7'
-    """
-    for name, value in headers:
-        if name == b"x-request-id":
-            return value.decode("ascii") if _VISIBLE.fullmatch(value) else None
-    return None
+        >>> IdPool().name([(b"x-request-id", b"order-7")])
+        'order-7'
+        """
+        for header, value in headers:
+            if header == b"x-request-id":
+                return value.decode() if _VISIBLE.fullmatch(value) else self.draw()
+        try:
+            return self._ids.pop()
+        except IndexError:
+            return self.draw()
 
 
 def row_id(request_id: str, row: int) -> str:

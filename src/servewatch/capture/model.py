@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from time import perf_counter
 from typing import Any
 
 from servewatch.capture.request import Request, current, record
-from servewatch.capture.streams import NOTHING, PLAIN, follow
-from servewatch.record.observation import Call, Snapshot
+from servewatch.capture.streams import AT_ONCE, NOTHING, follow
+from servewatch.record.observation import Snapshot
 from servewatch.record.recorder import Recorder
 from servewatch.record.snapshot import (
     snapshot_features,
@@ -29,6 +29,7 @@ METHODS = frozenset(
         "transform",
     }
 )
+SCALARS = frozenset({float, int, str, bool, type(None)})
 Function = Callable[..., Any]
 MODEL = "__servewatch_model__"
 RECORDER = "__servewatch_recorder__"
@@ -89,31 +90,52 @@ class WatchedModel:
 
 def watched_call(function: Function, method: str, recorder: Recorder) -> Function:
     """Give *function* with every call recorded as one of *method*."""
-    names = _parameters(function) if method == "__call__" else ()
+    calls, batch_rows = _Calls(method, recorder), recorder.batch_rows
+    pick = partial(_features, method, _parameters(function, method))
 
     if inspect.iscoroutinefunction(function):
 
         @wraps(function)
         async def call_async(*args: Any, **kwargs: Any) -> Any:
-            started = _Started(recorder, method, names, args, kwargs)
+            request = current()
+            try:
+                value = args[0] if len(args) == 1 and not kwargs else pick(args, kwargs)
+                features = snapshot_features(value, batch_rows)
+            except Exception:  # noqa: BLE001 - inside a request nothing is raised
+                features = calls.unreadable()
+            began = perf_counter()
             try:
                 result = await function(*args, **kwargs)
             except BaseException as error:
-                started.end(NOTHING, error)
+                took = perf_counter() - began
+                calls.record(request, features, NOTHING, took, error=error)
                 raise
-            return follow(result, started.end)
+            if type(result) in AT_ONCE:
+                calls.record(request, features, result, perf_counter() - began)
+                return result
+            return follow(result, calls.later(request, features, began))
 
         return call_async
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        started = _Started(recorder, method, names, args, kwargs)
+        request = current()
+        try:
+            value = args[0] if len(args) == 1 and not kwargs else pick(args, kwargs)
+            features = snapshot_features(value, batch_rows)
+        except Exception:  # noqa: BLE001 - inside a request nothing is raised
+            features = calls.unreadable()
+        began = perf_counter()
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
-            started.end(NOTHING, error)
+            took = perf_counter() - began
+            calls.record(request, features, NOTHING, took, error=error)
             raise
-        return follow(result, started.end)
+        if type(result) in AT_ONCE:
+            calls.record(request, features, result, perf_counter() - began)
+            return result
+        return follow(result, calls.later(request, features, began))
 
     return call
 
@@ -135,66 +157,68 @@ def record_by_hand(
     >>> recorder.totals.accounting()["pending"]
     1
     """
-    started = _Started(recorder, "predict", (), (features,), {})
-    started.record(prediction, None, latency_seconds, at)
+    calls = _Calls("predict", recorder)
+    try:
+        snapshot = snapshot_features(features, recorder.batch_rows)
+    except Exception:  # noqa: BLE001 - inside a request nothing is raised
+        snapshot = calls.unreadable()
+    calls.record(current(), snapshot, prediction, latency_seconds, at=at)
 
 
-class _Started:
-    """A call of the model under way: its input as it was when the call began."""
+class _Calls:
+    """Records the calls of one method."""
 
-    __slots__ = ("_began", "_features", "_method", "_recorder", "_request")
-
-    def __init__(
-        self,
-        recorder: Recorder,
-        method: str,
-        names: tuple[str, ...],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> None:
-        self._recorder = recorder
+    def __init__(self, method: str, recorder: Recorder) -> None:
         self._method = method
-        self._request: Request | None = current()
-        self._features: Snapshot
-        try:
-            value = _features(method, names, args, kwargs)
-            self._features = snapshot_features(value, recorder.batch_rows)
-        except Exception:  # noqa: BLE001 - inside a request nothing is raised
-            recorder.totals.fault("snapshot")
-            self._features = unsupported("unsupported")
-        self._began = perf_counter()
+        self._recorder = recorder
 
-    def end(self, result: Any, error: BaseException | None) -> None:
-        """Record the call with its *result*, or with the *error* it raised."""
-        self.record(result, error, perf_counter() - self._began, None)
+    def unreadable(self) -> Snapshot:
+        """Count features whose own methods raise, and stand in for them."""
+        self._recorder.totals.fault("snapshot")
+        return unsupported("unsupported")
 
     def record(
         self,
+        request: Request | None,
+        features: Snapshot,
         result: Any,
-        error: BaseException | None,
         seconds: float | None,
-        at: float | None,
+        *,
+        error: BaseException | None = None,
+        at: float | None = None,
     ) -> None:
-        """Record the call with what somebody else measured."""
+        """Record one call with its *result*, or with the *error* it raised."""
+        recorder = self._recorder
         try:
             prediction: Snapshot | None = None
             if result is not NOTHING:
                 if self._method == "run" and type(result) in {list, tuple} and result:
                     result = result[0]  # ONNX gives all outputs: the first is it
-                prediction = snapshot_prediction(
-                    result, self._features, self._recorder.batch_rows
-                )
-            call = Call(
-                self._features,
+                prediction = snapshot_prediction(result, features, recorder.batch_rows)
+            kind = None if error is None else type(error).__name__
+            record(
+                recorder,
+                request,
+                features,
                 prediction,
                 self._method,
                 seconds,
                 at,
-                None if error is None else type(error).__name__,
+                kind,
             )
-            record(self._recorder, call, self._request)
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
-            self._recorder.totals.fault("model")
+            recorder.totals.fault("model")
+
+    def later(
+        self, request: Request | None, features: Snapshot, began: float
+    ) -> Callable[[Any, BaseException | None], None]:
+        """Give what records a call once its answer is there."""
+
+        def done(result: Any, error: BaseException | None) -> None:
+            took = perf_counter() - began
+            self.record(request, features, result, took, error=error)
+
+        return done
 
 
 def _features(
@@ -212,14 +236,15 @@ def _features(
             return kwargs["input_feed"]
     if names and len(args) + len(kwargs) > 1:
         named = {**dict(zip(names, args, strict=False)), **kwargs}
-        if PLAIN.issuperset(map(type, named.values())) and not any(
-            isinstance(value, list | tuple | dict) for value in named.values()
-        ):
+        if SCALARS.issuperset(map(type, named.values())):
             return named
     return args[0] if args else next(iter(kwargs.values()), None)
 
 
-def _parameters(function: Function) -> tuple[str, ...]:
+def _parameters(function: Function, method: str) -> tuple[str, ...]:
+    """Name the parameters of a plain function; a method's first is its features."""
+    if method != "__call__":
+        return ()
     try:
         return tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # built in

@@ -29,6 +29,9 @@ class Routes:
         route = scope.get("route")
         if route is None:
             return self._by_endpoint(scope)
+        if "app_root_path" not in scope and "fastapi" not in scope:
+            path = getattr(route, "path", None)
+            return path if type(path) is str else UNMATCHED
         # FastAPI keeps the prefixes of included routers beside the route.
         chosen = (scope.get("fastapi") or {}).get("effective_route_context")
         if getattr(chosen, "original_route", None) is route:

@@ -15,27 +15,31 @@ from collections.abc import (
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 Done = Callable[[Any, BaseException | None], None]
 ITEMS = 8192  # of a generator, kept as its prediction
 NOTHING = object()
 """The answer of a call that ended without one."""
 
-PLAIN = frozenset({float, int, str, bool, list, tuple, dict, type(None)})
+AT_ONCE = frozenset(
+    {np.ndarray, np.float64, float, int, str, bool, list, tuple, dict, type(None)}
+)
+"""Types of answers that are there at once, told before anything else is asked."""
 
 
 def follow(result: Any, done: Done) -> Any:
     """Give *result* back, watched if its answer is yet to come, else after *done*."""
     kind = type(result)
-    if kind not in PLAIN and kind.__module__ != "numpy":
-        if issubclass(kind, AsyncGenerator):
-            return WatchedAsyncGenerator(result, done)
-        if issubclass(kind, Generator):
-            return WatchedGenerator(result, done)
-        if hasattr(kind, "add_done_callback"):  # a future, a task: told, not wrapped
-            result.add_done_callback(lambda future: _future_done(future, done))
-            return result
-        if issubclass(kind, Awaitable):
-            return _await(result, done)
+    if issubclass(kind, AsyncGenerator):
+        return WatchedAsyncGenerator(result, done)
+    if issubclass(kind, Generator):
+        return WatchedGenerator(result, done)
+    if hasattr(kind, "add_done_callback"):  # a future, a task: told, not wrapped
+        result.add_done_callback(lambda future: _future_done(future, done))
+        return result
+    if issubclass(kind, Awaitable):
+        return _await(result, done)
     done(result, None)
     return result
 

@@ -16,6 +16,7 @@ from servewatch.record.joining import join
 from servewatch.record.observation import Exchange, Observation, calls_of, rows_of
 from servewatch.record.recorder import Recorder
 from servewatch.sketch.encode import Values
+from servewatch.sketch.fold import EncodedRows
 from servewatch.sketch.latency import bucket_counts
 from servewatch.sketch.layout import Layout
 from servewatch.sketch.window import Window
@@ -62,10 +63,24 @@ class Drain:
         self, window: Window, columns: Mapping[str, Values], rows: int
     ) -> None:
         """Add rows that are columns already, such as those of a file being replayed."""
+        self.fold_encoded(window, self.encode(columns, rows), 0, rows)
+
+    def encode(self, columns: Mapping[str, Values], rows: int) -> EncodedRows:
+        """Give rows that are columns their cells, without counting any.
+
+        The rows of many blocks can be encoded at once and then, by `fold_encoded`,
+        counted block by block.
+        """
+        return self._folder.encode(columns, rows)
+
+    def fold_encoded(
+        self, window: Window, encoded: EncodedRows, start: int, stop: int
+    ) -> None:
+        """Add the rows [start, stop) of *encoded* to *window*."""
         with self._lock:
-            self._folder.fold_columns(window, columns, rows)
+            self._folder.fold_encoded(window, encoded, start, stop)
             with self.totals.moving:
-                self.totals.recorded += rows
+                self.totals.recorded += stop - start
 
     def _settle(self, tally: Tally, taken: int) -> None:
         """Move the rows taken to where they ended, all at one moment."""

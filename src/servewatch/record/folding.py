@@ -22,7 +22,7 @@ from servewatch.record.unpack import (
     signature,
 )
 from servewatch.sketch.encode import Values
-from servewatch.sketch.fold import Folder
+from servewatch.sketch.fold import EncodedRows, Folder
 from servewatch.sketch.layout import Layout
 from servewatch.sketch.window import Window
 
@@ -80,8 +80,20 @@ class RowFolder:
         self, window: Window, columns: Mapping[str, Values], rows: int
     ) -> None:
         """Add rows that are columns already."""
-        keys: NDArray[np.uint64] = self._rng.integers(0, 2**64, rows, dtype=np.uint64)
-        self._folder.fold(window, columns, keys)
+        self.fold_encoded(window, self.encode(columns, rows), 0, rows)
+
+    def encode(self, columns: Mapping[str, Values], rows: int) -> EncodedRows:
+        """Give rows that are columns their cells, without counting any."""
+        return self._folder.encode(columns, rows)
+
+    def fold_encoded(
+        self, window: Window, encoded: EncodedRows, start: int, stop: int
+    ) -> None:
+        """Add the rows [start, stop) of *encoded*."""
+        keys: NDArray[np.uint64] = self._rng.integers(
+            0, 2**64, stop - start, dtype=np.uint64
+        )
+        self._folder.add(window, encoded, keys, start)
 
     def fold(self, batches: Iterable[Scored], window: Window) -> Tally:
         """Add all rows to *window*; each is recorded, sampled out or dropped."""

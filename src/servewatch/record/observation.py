@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 Form = Literal["bytes", "flat", "rows", "dicts", "columns", "frame", "unsupported"]
 Outcome = Literal["ok", "error", "error_after_start", "client_closed"]
 
@@ -17,11 +19,11 @@ CLIENT_CLOSED = 499  # nginx's number for a client that went away; HTTP has none
 class Snapshot(NamedTuple):
     """A copy of features or predictions that their owner may no longer change.
 
-    `form` says what `data` is: "bytes" (raw, dtype, shape) of a numeric array; "flat"
-    a tuple of scalars; "rows" a list of equally named tuples; "dicts" a list of dicts
-    with differing keys; "columns" one sequence a name; "frame" a large data frame;
-    "unsupported" the reason why nothing could be copied. `rows` were kept of `total`;
-    `size` is what they hold, in bytes.
+    `form` says what `data` is: "bytes" of a numeric array of `dtype` and `shape`;
+    "flat" a tuple of scalars; "rows" a list of equally named tuples; "dicts" a list of
+    dicts with differing keys; "columns" one sequence a name; "frame" a large data
+    frame; "unsupported" the reason why nothing could be copied. `rows` were kept of
+    `total`; `size` is what they hold, in bytes.
     """
 
     form: Form
@@ -30,6 +32,8 @@ class Snapshot(NamedTuple):
     rows: int
     size: int
     total: int
+    dtype: np.dtype[Any] | None = None
+    shape: tuple[int, ...] = ()
 
     @property
     def flat_length(self) -> int | None:
@@ -40,8 +44,8 @@ class Snapshot(NamedTuple):
         """
         if self.form == "flat":
             return len(self.data)
-        if self.form == "bytes" and len(self.data[2]) == 1:
-            return int(self.data[2][0])
+        if self.form == "bytes" and len(self.shape) == 1:
+            return self.shape[0]
         return None
 
 

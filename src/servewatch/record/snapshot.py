@@ -21,7 +21,6 @@ from servewatch.record.keeping import (
     FLAT_KINDS,
     ROW_BYTES,
     SMALL_ROWS,
-    SNAPSHOT_BYTES,
     VALUE_BYTES,
     WIDEST,
     Keep,
@@ -32,6 +31,9 @@ from servewatch.record.keeping import (
 from servewatch.record.observation import Snapshot
 
 NUMERIC = frozenset("fiub")
+FLOAT64 = np.dtype(np.float64)
+USUAL_CELLS = 65536  # half a megabyte of float64: nothing to sample or refuse
+_new = tuple.__new__  # a third of the price of a named tuple's constructor
 
 
 def snapshot_features(value: object, batch_rows: int) -> Snapshot:
@@ -42,21 +44,37 @@ def snapshot_features(value: object, batch_rows: int) -> Snapshot:
     >>> snapshot_features({"a": 1.0, "b": "x"}, 8192).names
     ('a', 'b')
     """
-    if type(value) is np.ndarray and value.ndim == 2:  # the usual case, at once
-        rows = len(value)
-        if (
-            rows <= batch_rows
-            and value.nbytes <= SNAPSHOT_BYTES
-            and value.dtype.kind in NUMERIC
-        ):
-            data = (value.tobytes(), value.dtype, value.shape)
-            return Snapshot("bytes", None, data, rows, value.nbytes, rows)
+    if type(value) is np.ndarray:  # the usual case, at once
+        array: NDArray[Any] = value
+        shape = array.shape
+        if len(shape) == 2 and shape[0] * shape[1] <= USUAL_CELLS:
+            rows, dtype = shape[0], array.dtype
+            if rows <= batch_rows and (dtype is FLOAT64 or dtype.kind in NUMERIC):
+                raw = array.tobytes()
+                return _new(
+                    Snapshot,
+                    ("bytes", None, raw, rows, len(raw), rows, dtype, shape),
+                )
     return _copy(value, Keep(batch_rows))
 
 
 def snapshot_prediction(value: object, features: Snapshot, batch_rows: int) -> Snapshot:
     """Copy what a model answered: a scalar is one row, a flat sequence n rows."""
-    if type(value) is float:
+    kind = type(value)
+    if kind is np.ndarray:
+        array = cast("NDArray[Any]", value)
+        shape = array.shape
+        if 0 < len(shape) <= 2 and shape[0] == features.rows == features.total:
+            rows, dtype = shape[0], array.dtype
+            if array.size <= USUAL_CELLS and (
+                dtype is FLOAT64 or dtype.kind in NUMERIC
+            ):
+                raw = array.tobytes()
+                return _new(
+                    Snapshot,
+                    ("bytes", None, raw, rows, len(raw), rows, dtype, shape),
+                )
+    if kind is float:
         return Snapshot("flat", None, (value,), 1, VALUE_BYTES, 1)
     return _copy(value, Keep(batch_rows, features))
 
@@ -152,15 +170,19 @@ def _array(value: NDArray[Any], keep: Keep) -> Snapshot:
     if value.ndim == 1:
         return _flat(kept, len(kept), rows)
     if kept.dtype.kind in NUMERIC:
-        data = (kept.tobytes(), kept.dtype, kept.shape)
-        return Snapshot("bytes", None, data, len(kept), kept.nbytes, rows)
+        return _bytes(kept, len(kept), rows)
     return _rows(None, kept.tolist(), keep, total=rows)
+
+
+def _bytes(value: NDArray[Any], rows: int, total: int) -> Snapshot:
+    raw = value.tobytes()
+    shape = value.shape
+    return Snapshot("bytes", None, raw, rows, len(raw), total, value.dtype, shape)
 
 
 def _flat(value: NDArray[Any], rows: int, total: int) -> Snapshot:
     if value.dtype.kind in NUMERIC:
-        data = (value.tobytes(), value.dtype, value.shape)
-        return Snapshot("bytes", None, data, rows, value.nbytes, total)
+        return _bytes(value, rows, total)
     items = tuple(value.tolist())
     return Snapshot("flat", None, items, rows, size_of(items), total)
 

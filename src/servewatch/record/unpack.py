@@ -36,8 +36,9 @@ def signature(snapshot: Snapshot) -> Hashable:
     """Give what snapshots must have in common to be stacked; None: stands alone."""
     match snapshot.form:
         case "bytes":
-            _, dtype, shape = snapshot.data
-            return "bytes", snapshot.names, dtype, shape[1:] if len(shape) == 2 else ()
+            shape = snapshot.shape
+            width = shape[1] if len(shape) == 2 else None
+            return "bytes", snapshot.names, snapshot.dtype, width
         case "rows":
             return "rows", snapshot.names, len(snapshot.data[0]) if snapshot.rows else 0
         case "flat" | "dicts":
@@ -113,10 +114,9 @@ def stack(snapshots: Sequence[Snapshot]) -> Stacked:
     first = snapshots[0]
     match first.form:
         case "bytes":
-            raw = b"".join(snapshot.data[0] for snapshot in snapshots)
-            _, dtype, shape = first.data
-            width = shape[1] if len(shape) == 2 else 1
-            matrix = np.frombuffer(raw, dtype).reshape(-1, width)
+            raw = b"".join([snapshot.data for snapshot in snapshots])
+            width = first.shape[1] if len(first.shape) == 2 else 1
+            matrix = np.frombuffer(raw, first.dtype).reshape(-1, width)
             columns: list[Values] = [matrix[:, place] for place in range(width)]
             return Stacked(_texts(first.names), columns)
         case "flat":
@@ -155,7 +155,7 @@ def _stack_dicts(rows: list[dict[Any, Any]]) -> Stacked:
 
 def _flat_values(snapshots: Sequence[Snapshot]) -> Sequence[Any]:
     parts = [
-        np.frombuffer(snapshot.data[0], snapshot.data[1]).tolist()
+        np.frombuffer(snapshot.data, snapshot.dtype).tolist()
         if snapshot.form == "bytes"
         else snapshot.data
         for snapshot in snapshots
@@ -167,7 +167,7 @@ def _widths(snapshot: Snapshot) -> set[int]:
     if snapshot.form == "rows":
         return set(map(len, snapshot.data))
     if snapshot.form == "bytes":
-        return {snapshot.data[2][1]}
+        return {snapshot.shape[1]}
     return set() if snapshot.names is None else {len(snapshot.names)}
 
 
