@@ -13,7 +13,6 @@ import numpy as np
 from servewatch.baseline import Baseline
 from servewatch.baseline.files import names_in_file, read_batches
 from servewatch.baseline.frame import known_column
-from servewatch.baseline.table import cut
 from servewatch.config import Config
 from servewatch.errors import DataError
 from servewatch.monitor.monitor import Monitor
@@ -122,14 +121,12 @@ class Replay:
         """Yield every change of state, as the rows go by."""
         started = time.perf_counter()
         for columns, rows in self._batches():
-            for piece in self.grid.cut(self._times(columns, rows)):
+            times = self._times(columns, rows)
+            encoded = self._drain.encode(columns, rows)
+            for piece in self.grid.cut(times):
                 window = self.monitor.advance(piece.at)
                 yield from self._changed()
-                parts = {
-                    name: cut(values, piece.start, piece.stop)
-                    for name, values in columns.items()
-                }
-                self._drain.fold_columns(window, parts, piece.stop - piece.start)
+                self._drain.fold_encoded(window, encoded, piece.start, piece.stop)
                 self.rows += piece.stop - piece.start
             self.seconds = time.perf_counter() - started
             self._on_rows(self.rows)
