@@ -50,7 +50,7 @@ BAD: list[tuple[str, object]] = [
     ("block_rows", 50.0),
     ("grace_seconds", -1),
     ("bins", 1),
-    ("bins", 1025),
+    ("bins", 161),
     ("bins", True),
     ("tolerance_warn", 0),
     ("tolerance_drift", -0.1),

@@ -64,8 +64,9 @@ LIMITS: Mapping[str, Limit] = {
     "block_rows": _at_least(1),
     "grace_seconds": _at_least(0),
     "bins": Limit(
-        lambda value: 2 <= cast("int", value) <= 1024,  # the file format's cap
-        "between 2 and 1024",
+        # A row's bin is one byte, and atoms may add half as many bins again.
+        lambda value: 2 <= cast("int", value) <= 160,
+        "between 2 and 160",
     ),
     "tolerance_warn": SHARE,
     "tolerance_drift": SHARE,

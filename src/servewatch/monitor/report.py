@@ -158,7 +158,11 @@ class Report:
     reason: str | None = None
 
     def to_dict(self, *, detail: bool = True) -> dict[str, Any]:
-        """Give plain JSON values, finite throughout; see `StreamReport.to_dict`."""
+        """Give plain JSON values, finite throughout.
+
+        Without *detail* no cause names a value, and the notes stay out: they may
+        name a category or an edge.
+        """
         return {
             "status": self.status,
             "gate": self.gate.to_dict(),
@@ -174,7 +178,7 @@ class Report:
             "performance": dict(self.performance),
             "latency": dict(self.latency),
             "accounting": dict(self.accounting),
-            "notes": list(self.notes),
+            "notes": list(self.notes) if detail else [],
             "schema_version": SCHEMA_VERSION,
         }
 
