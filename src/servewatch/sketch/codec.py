@@ -61,7 +61,14 @@ def unpack(raw: bytes, size: int, columns: int) -> Window:
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         message = f"not a window of {size} cells and {columns} columns: {error}"
         raise ValueError(message) from error
-    fits = packed.version == VERSION and counts.size == size and (counts >= 0).all()
+    fits = (
+        packed.version == VERSION
+        and packed.columns == columns
+        and counts.size == size
+        and min(counts.min(initial=0), packed.rows, packed.requests) >= 0
+        and keys.size <= packed.limit
+        and (keys[1:] >= keys[:-1]).all()
+    )
     if not fits or len(packed.unknown) > UNKNOWN_NAMES:
         message = (
             f"not a window of {size} non-negative cells, version {VERSION}: "

@@ -165,6 +165,8 @@ def _to_text(value: object) -> str | None:
     if isinstance(value, int | np.integer):
         text = str(value) if -(2**63) <= value < 2**64 else ODD_TEXT
     elif isinstance(value, float | np.floating | Decimal):
+        if isinstance(value, Decimal) and value.is_snan():
+            return ODD_TEXT  # the one number that refuses to be a float
         number = float(value)
         if np.isnan(number):
             return None

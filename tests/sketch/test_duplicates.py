@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from servewatch.sketch.duplicates import DuplicateRing, repeats, row_hashes
+
+HASHES = st.lists(st.integers(0, 12), max_size=120)
+
+
+def naive(values: list[int], size: int) -> list[bool]:
+    """Look back over the last *size* rows, one by one."""
+    return [value in values[max(0, k - size) : k] for k, value in enumerate(values)]
+
+
+@given(values=HASHES, size=st.integers(1, 20))
+def test_repeats_are_those_found_by_looking_back(values: list[int], size: int) -> None:
+    found = repeats(np.array(values, dtype=np.uint64), size)
+
+    assert found.tolist() == naive(values, size)
+
+
+@given(values=HASHES, size=st.integers(1, 20), cuts=st.lists(st.integers(0, 120)))
+def test_a_ring_counts_the_same_in_whatever_pieces_rows_come(
+    values: list[int], size: int, cuts: list[int]
+) -> None:
+    ring = DuplicateRing(size)
+
+    parts = np.split(np.array(values, dtype=np.uint64), sorted(cuts))
+    found = sum(ring.count(part) for part in parts)
+
+    assert found == sum(naive(values, size))
+
+
+def test_a_ring_forgets_what_is_further_back() -> None:
+    ring = DuplicateRing(2)
+
+    assert ring.count(np.array([1, 2, 3, 1], dtype=np.uint64)) == 0
+
+
+def test_a_ring_stays_bounded() -> None:
+    ring = DuplicateRing(10)
+
+    for start in range(0, 10_000, 100):
+        ring.count(np.arange(start, start + 100, dtype=np.uint64))
+
+    assert len(ring._last) <= 200
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from([0.0, 1.0, 2.0, 0.5]), st.sampled_from([0.0, 1.0])),
+        min_size=1,
+        max_size=50,
+    )
+)
+def test_rows_have_equal_hashes_exactly_when_they_are_equal(
+    rows: list[tuple[float, float]],
+) -> None:
+    columns = [np.array(part).view(np.uint64) for part in zip(*rows, strict=True)]
+
+    hashes = row_hashes(columns, len(rows)).tolist()
+
+    assert len(set(hashes)) == len(set(rows))
+
+
+def test_the_order_of_columns_matters() -> None:
+    a, b = np.array([1], dtype=np.uint64), np.array([2], dtype=np.uint64)
+
+    assert row_hashes([a, b], 1)[0] != row_hashes([b, a], 1)[0]

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from servewatch.sketch.moments import COUNT, HIGH, LOW, MEAN, SQUARES, empty, merge, of
+
+FINITE = st.floats(-1e6, 1e6)
+ANY = FINITE | st.sampled_from([math.nan, math.inf, -math.inf])
+
+
+def exact(values: list[float]) -> tuple[float, float]:
+    mean = math.fsum(values) / len(values)
+    return mean, math.fsum((value - mean) ** 2 for value in values)
+
+
+@given(values=st.lists(FINITE, min_size=1, max_size=100))
+def test_mean_and_squares_are_those_of_an_exact_sum(values: list[float]) -> None:
+    (found,) = of(np.array([values]))
+
+    mean, squares = exact(values)
+    size = max(map(abs, values))
+    assert found[MEAN] == pytest.approx(mean, rel=1e-9, abs=1e-9 * size)
+    assert found[SQUARES] == pytest.approx(squares, rel=1e-7, abs=1e-9 * (1 + size**2))
+
+
+@given(
+    left=st.lists(FINITE, min_size=1, max_size=60),
+    right=st.lists(FINITE, min_size=1, max_size=60),
+)
+def test_merged_moments_are_those_of_all_values(
+    left: list[float], right: list[float]
+) -> None:
+    (found,) = merge(of(np.array([left])), of(np.array([right])))
+
+    mean, squares = exact(left + right)
+    size = max(map(abs, left + right))
+    assert found[COUNT] == len(left) + len(right)
+    assert found[MEAN] == pytest.approx(mean, rel=1e-9, abs=1e-9 * size)
+    assert found[SQUARES] == pytest.approx(squares, rel=1e-7, abs=1e-9 * (1 + size**2))
+
+
+def test_merging_does_not_cancel_where_a_sum_of_squares_would() -> None:
+    values = 1e9 + np.random.default_rng(1).normal(size=1000)
+    moments = of(values[None, :10])
+    for start in range(10, 1000, 10):
+        moments = merge(moments, of(values[None, start : start + 10]))
+
+    _, squares = exact(values.tolist())
+    assert moments[0, SQUARES] == pytest.approx(squares, rel=1e-6)
+
+
+@given(values=st.lists(ANY, max_size=60))
+def test_only_finite_values_count(values: list[float]) -> None:
+    (found,) = of(np.array([values]).reshape(1, -1))
+
+    finite = [value for value in values if math.isfinite(value)]
+    assert found[COUNT] == len(finite)
+    assert found[LOW] == min(finite, default=math.inf)
+    assert found[HIGH] == max(finite, default=-math.inf)
+
+
+@given(left=st.lists(FINITE, max_size=30), right=st.lists(FINITE, max_size=30))
+def test_merging_is_commutative(left: list[float], right: list[float]) -> None:
+    a, b = (of(np.array([part]).reshape(1, -1)) for part in (left, right))
+
+    np.testing.assert_allclose(merge(a, b), merge(b, a), rtol=1e-9, atol=1e-6)
+
+
+@given(values=st.lists(FINITE, min_size=1, max_size=30))
+def test_nothing_merged_in_changes_nothing(values: list[float]) -> None:
+    moments = of(np.array([values]))
+
+    np.testing.assert_array_equal(merge(moments, empty(1)), moments)
+
+
+def test_columns_have_moments_of_their_own() -> None:
+    found = of(np.array([[1.0, 3.0], [10.0, 10.0]]))
+
+    assert found[:, MEAN].tolist() == [2.0, 10.0]
+
+
+def test_values_that_overflow_do_not_raise() -> None:
+    found = merge(of(np.array([[1e308, 1e308]])), of(np.array([[-1e308]])))
+
+    assert found[0, COUNT] == 3
