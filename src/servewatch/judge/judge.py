@@ -75,11 +75,8 @@ class Judge:
         self._guarded = np.array([column.gates for column in columns], dtype=bool)
         self._counts_in = np.array([stream.gates for stream in streams], dtype=float)
         self.not_judged = np.array([self._is_deaf(stream) for stream in streams])
-        self._learning = {
-            place: np.zeros(stream.members.shape[1], dtype=np.int64)
-            for place, stream in enumerate(streams)
-            if stream.learns
-        }
+        self.learned = np.zeros(cells, dtype=np.int64)
+        self._learning = [k for k, stream in enumerate(streams) if stream.learns]
 
     def _is_deaf(self, stream: Stream) -> bool:
         """Whether its own baseline is shorter than what a verdict would take."""
@@ -184,20 +181,33 @@ class Judge:
 
     def _learn(self, block: Block) -> None:
         """Let a stream without a baseline take its first rows as one."""
-        for place, learned in list(self._learning.items()):
-            stream = self.panel.streams[place]
-            counts = learned + block.counts[stream.span]
-            self._learning[place] = counts
-            if counts.sum() < self.config.latency_reference_rows:
-                continue
-            del self._learning[place]
-            streams = list(self.panel.streams)
-            streams[place] = replace(learn(stream, counts), learns=False)
-            cells = block.counts.size
+        for place in self._learning:
+            span = self.panel.streams[place].span
+            self.learned[span] += block.counts[span]
+        for place in self.adopt_learned():
+            for evidence in self.levels:
+                evidence.reset(np.arange(self.rows.size) == place)
+            self.dependence.blocks[place] = 0  # its warm-up only begins here
+            self.rows[place] = 0.0
+
+    def adopt_learned(self) -> list[int]:
+        """Judge by what was learned wherever that is enough; give the streams' places.
+
+        `learned` (cells,) holds what the streams without a baseline saw at first.
+        """
+        enough = self.config.latency_reference_rows
+        streams, found = list(self.panel.streams), []
+        for place in self._learning:
+            counts = self.learned[streams[place].span]
+            if counts.sum() >= enough:
+                streams[place] = replace(learn(streams[place], counts), learns=False)
+                found.append(place)
+        if found:
+            self._learning = [k for k in self._learning if k not in found]
+            cells = self.learned.size
             self.panel = Panel(streams, cells, self.config, self.panel.gating)
             for evidence in self.levels:
                 evidence.adopt(self.panel)
             self.dependence.adopt(self.panel)
-            self.dependence.blocks[place] = 0  # its warm-up only begins here
             self.gate.adopt(self.panel)
-            self.rows[place] = 0.0
+        return found

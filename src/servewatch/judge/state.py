@@ -54,23 +54,24 @@ def unpack_judge(judge: Judge, raw: bytes) -> None:
     slots = list(_arrays(judge))
     try:
         packed = msgspec.msgpack.decode(raw, type=_Packed)
+        now = [getattr(owner, name) for owner, name in slots]
         arrays = [
-            np.frombuffer(a.raw, np.dtype(a.kind)).reshape(a.shape)
-            for a in packed.arrays
+            np.frombuffer(a.raw, np.dtype(a.kind)).reshape(a.shape).astype(old.dtype)
+            for a, old in zip(packed.arrays, now, strict=True)
         ]
-        shapes = [getattr(owner, name).shape for owner, name in slots]
+        blocks, rows, latched = packed.numbers
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         message = f"not the state of this judge: {error}"
         raise ValueError(message) from error
-    if packed.version != VERSION or shapes != [array.shape for array in arrays]:
+    if packed.version != VERSION or [a.shape for a in arrays] != [a.shape for a in now]:
         message = f"not the state of this judge: version {packed.version}, other shapes"
         raise ValueError(message)
     for (owner, name), array in zip(slots, arrays, strict=True):
-        setattr(owner, name, array.astype(getattr(owner, name).dtype))
-    judge.blocks, judge.gate.rows, latched = packed.numbers
-    judge.gate.latched = bool(latched)
+        setattr(owner, name, array)
+    judge.blocks, judge.gate.rows, judge.gate.latched = blocks, rows, bool(latched)
     judge.schema_change.found = tuple(packed.schema_found)
     judge.schema_change.since = packed.schema_since
+    judge.adopt_learned()
 
 
 def _arrays(judge: Judge) -> Iterator[tuple[object, str]]:
@@ -84,5 +85,5 @@ def _arrays(judge: Judge) -> Iterator[tuple[object, str]]:
         yield judge.source_down, name
     for name in ("culprit", "share", "since"):
         yield judge.envelope, name
-    for name in ("on", "dataset", "dataset_on", "dataset_since", "rows"):
+    for name in ("on", "dataset", "dataset_on", "dataset_since", "rows", "learned"):
         yield judge, name
