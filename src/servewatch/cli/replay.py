@@ -25,38 +25,41 @@ LOUD = {"warning", "drift"}
 SHOWN_DISTANCE = "js"
 
 
+File = Annotated[Path, typer.Argument(help="CSV or Parquet: the rows served.")]
+BaselineFile = Annotated[
+    Path,
+    typer.Option("--baseline", "-b", help="What `servewatch baseline build` wrote."),
+]
+Timestamp = Annotated[
+    str | None,
+    typer.Option(
+        "--timestamp",
+        metavar="COLUMN",
+        help="The column with the rows' times; without a zone they are UTC.",
+    ),
+]
+Pace = Annotated[
+    float | None,
+    typer.Option(
+        "--rows-per-second",
+        metavar="N",
+        help="How fast rows came, where they have no times. 10 by default.",
+    ),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print a JSON line per change of state, then a summary."
+    ),
+]
+
+
 def replay(
-    file: Annotated[
-        Path, typer.Argument(help="CSV or Parquet: the rows that were served.")
-    ],
-    baseline: Annotated[
-        Path,
-        typer.Option(
-            "--baseline", "-b", help="What `servewatch baseline build` wrote."
-        ),
-    ],
-    timestamp: Annotated[
-        str | None,
-        typer.Option(
-            "--timestamp",
-            metavar="COLUMN",
-            help="The column with the rows' times; without a zone they are UTC.",
-        ),
-    ] = None,
-    rows_per_second: Annotated[
-        float | None,
-        typer.Option(
-            "--rows-per-second",
-            metavar="N",
-            help="How fast rows came, where they have no times. 10 by default.",
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json", help="Print a JSON line per change of state, then a summary."
-        ),
-    ] = False,
+    file: File,
+    baseline: BaselineFile,
+    timestamp: Timestamp = None,
+    rows_per_second: Pace = None,
+    as_json: AsJson = False,
 ) -> None:
     """Stream a file of served rows through the very code that runs in production.
 
@@ -70,25 +73,13 @@ def replay(
 
     * `servewatch replay served.csv -b model.baseline.json --rows-per-second 50 --json`
     """
-    if timestamp is not None and rows_per_second is not None:
-        raise ConfigError(
-            "rows have their own times or come at an even pace, not both",
-            found=f"--timestamp {timestamp} and --rows-per-second {rows_per_second:g}",
-            remedy="leave one of them out",
-        )
-    if rows_per_second is not None and not 0 < rows_per_second < float("inf"):
-        raise ConfigError(
-            "--rows-per-second cannot be used",
-            found=rows_per_second,
-            expected="a number above 0",
-        )
+    _check_clock(timestamp, rows_per_second)
     from servewatch.baseline import Baseline
     from servewatch.config import Config
     from servewatch.replay import Replay
     from servewatch.replay.replay import ROWS_PER_SECOND
 
-    console = stderr()
-    with progress_bar(console=console) as progress:
+    with progress_bar(console=stderr()) as progress:
         task = progress.add_task(f"replaying {file.name}", total=None)
         running = Replay(
             file,
@@ -109,6 +100,21 @@ def replay(
         _print_json({"summary": running.summary()})
     else:
         _print_summary(running)
+
+
+def _check_clock(timestamp: str | None, rows_per_second: float | None) -> None:
+    if timestamp is not None and rows_per_second is not None:
+        raise ConfigError(
+            "rows have their own times or come at an even pace, not both",
+            found=f"--timestamp {timestamp} and --rows-per-second {rows_per_second:g}",
+            remedy="leave one of them out",
+        )
+    if rows_per_second is not None and not 0 < rows_per_second < float("inf"):
+        raise ConfigError(
+            "--rows-per-second cannot be used",
+            found=rows_per_second,
+            expected="a number above 0",
+        )
 
 
 def sentence(changed: Changed) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ class Prompt:
 
 
 def serve(folder: Path, block_seconds: float, listening: socket.socket) -> None:
-    """Serve the model and baseline of *folder* until told to stop."""
+    """Serve the model and baseline of *folder* until stdin ends or told to stop."""
     import uvicorn
 
     # The file is the demo's own, written a moment ago into a folder of its own.
@@ -72,8 +73,14 @@ def serve(folder: Path, block_seconds: float, listening: socket.socket) -> None:
         block_seconds=block_seconds,
         grace_seconds=0,  # one process: nobody flushes late
     )
-    config = uvicorn.Config(Prompt(app, watch), log_level="warning")
-    uvicorn.Server(config).run(sockets=[listening])
+    server = uvicorn.Server(uvicorn.Config(Prompt(app, watch), log_level="warning"))
+
+    def stop_with_the_demo() -> None:
+        sys.stdin.buffer.read()  # ends when the demo does, however it does
+        server.should_exit = True
+
+    threading.Thread(target=stop_with_the_demo, daemon=True).start()
+    server.run(sockets=[listening])
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def served(folder: Path, *, block_seconds: float) -> Iterator[Client]:
                 str(descriptor),
             ],
             pass_fds=[descriptor],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # its end tells the server that the demo is gone
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -70,6 +70,8 @@ def served(folder: Path, *, block_seconds: float) -> Iterator[Client]:
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     """End *process*, politely first."""
+    assert process.stdin is not None
+    process.stdin.close()
     process.terminate()
     try:
         process.wait(STOP_SECONDS)

@@ -49,7 +49,7 @@ class Turn:
 class Narrator:
     """Turns successive answers of /drift into `Turn`s.
 
-    `sent` holds when each week was sent (Unix seconds), in order: each week is one
+    `sent` holds when each week was answered (Unix seconds), in order: each week is one
     block, so the answer's number of blocks says which week was judged last.
     """
 
@@ -101,7 +101,7 @@ class Narrator:
         )
 
     def week_of(self, moment: str | None) -> str | None:
-        """Name the week that was sent in the block of *moment* (ISO 8601)."""
+        """Name the week that was answered in the block of *moment* (ISO 8601)."""
         if moment is None:
             return None
         at = datetime.fromisoformat(moment).timestamp()
@@ -131,9 +131,11 @@ def send_weeks(
     """Send one week of *rows* per block, telling every turn; give the last answer."""
     for week, part in rows.groupby(TIMESTAMP, sort=True):
         _sleep_until(next_block(time.time(), narrator.block_seconds))
-        narrator.sent.append((time.time(), str(week)))
         on_week(str(week))
         client.post("/predict", plain_rows(part))
+        # Rows count in the block in which they are answered: a busy machine may need
+        # the next one, and the next week then waits for the one after.
+        narrator.sent.append((time.time(), str(week)))
         for poll in range(POLLS_PER_BLOCK):
             if poll:
                 time.sleep(0.6 * narrator.block_seconds / POLLS_PER_BLOCK)
