@@ -96,3 +96,14 @@ def test_an_error_keeps_what_looks_like_markup(
     assert "[red]" in str(error)
     result = run(app, ["replay", "[red].csv", "-b", "[blue].json"])
     assert "[blue].json" in result.stderr
+
+
+def test_without_its_packages_the_demo_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("servewatch.cli.demo.PACKAGES", ("json", "not_installed"))
+
+    result = run(app, ["demo"])
+
+    assert result.exit_code == 2
+    assert "pip install 'servewatch[demo]'" in result.stderr
