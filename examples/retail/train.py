@@ -30,7 +30,9 @@ FEATURES = [
 def main(folder: Path) -> None:
     """Leave in *folder* what app.py serves."""
     rows = pd.read_csv(HERE / "retail_demand_weekly.csv.gz")
-    known = rows[rows["week"] < "2010-07-01"].copy()
+    # The first week is left out: its lags look back on a shop closed for Christmas, and
+    # a baseline with such a week in it takes ten times the rows to be sure of a change.
+    known = rows[rows["week"].between("2010-01-11", "2010-06-30")].copy()
 
     # Nine weeks are held out: what a model says of the rows it was fitted on flatters
     # it, and live predictions would look strange beside that.

@@ -103,7 +103,12 @@ class ServeWatch:
         self.prediction_id_header = self.config.prediction_id_header
         self._events = Events(self.config.model)
         self.monitor.add_listener(self._events.change)
-        self._heartbeat = Heartbeat(self._beat, faults=self.totals)
+        # Four beats a block at least: rows are filed under the block they came in.
+        self._heartbeat = Heartbeat(
+            self._beat,
+            min(1.0, self.config.block_seconds / 4),
+            faults=self.totals,
+        )
         self._model = None if model is None else watched(model, self.recorder)
         self._tell_baseline()
 

@@ -76,15 +76,15 @@ def demo(
 
 def _prepare(folder: Path, rows: pd.DataFrame) -> None:
     from servewatch.demo.model import fit, package
-    from servewatch.demo.server import write_files
+    from servewatch.demo.retail import BASELINE_FILE
 
     with progress_bar() as progress:
         task = progress.add_task("training a model", total=3)
         model = fit(rows)
         progress.update(task, advance=1, description="packaging its baseline")
         baseline = package(rows, model)
-        progress.update(task, advance=1, description="writing both down")
-        write_files(folder, model, baseline)
+        progress.update(task, advance=1, description="writing it down")
+        baseline.save(folder / BASELINE_FILE)
     lineage = baseline.lineage
     _say(
         f"Trained on {lineage.train_rows:,} rows; the baseline ({baseline.digest[:12]})"

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import pickle
 import socket
 import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from servewatch.demo.retail import FEATURES
+from servewatch.demo.model import fit
+from servewatch.demo.retail import BASELINE_FILE, FEATURES, read_rows
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from servewatch.baseline import Baseline
-    from servewatch.embed import ServeWatch
 
 
-def build_app(
-    model: Any, baseline: Baseline | str, **settings: Any
-) -> tuple[FastAPI, ServeWatch]:
-    """Give an app that predicts rows at POST /predict, and what watches it.
+def build_app(model: Any, baseline: Baseline | str, **settings: Any) -> FastAPI:
+    """Give an app that predicts rows at POST /predict, and is watched.
 
     *settings* are `Config`'s.
     """
@@ -40,40 +37,23 @@ def build_app(
         units: list[float] = watch.predict(frame).tolist()
         return units
 
-    return app, watch
-
-
-class Prompt:
-    """Files what a prediction left at once, not at the next of ServeWatch's beats.
-
-    Beats are a second apart, and so are the demo's weeks: now and then one beat would
-    find two weeks and the next beat none.
-    """
-
-    def __init__(self, app: Any, watch: ServeWatch) -> None:
-        """Stand around *app*, whose middleware has recorded when it returns."""
-        self.app, self.watch = app, watch
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve a request, then file it."""
-        await self.app(scope, receive, send)
-        if scope["type"] == "http" and scope["method"] == "POST":
-            self.watch.flush()
+    return app
 
 
 def serve(folder: Path, block_seconds: float, listening: socket.socket) -> None:
-    """Serve the model and baseline of *folder* until stdin ends or told to stop."""
+    """Serve the model with the baseline in *folder* until stdin ends or told to stop.
+
+    The model is fitted anew, which takes a second and gives the same one.
+    """
     import uvicorn
 
-    # The file is the demo's own, written a moment ago into a folder of its own.
-    model = pickle.loads((folder / "model.pickle").read_bytes())  # noqa: S301
-    app, watch = build_app(
-        model,
-        str(folder / "retail.baseline.json"),
+    app = build_app(
+        fit(read_rows()),
+        str(folder / BASELINE_FILE),
         block_seconds=block_seconds,
         grace_seconds=0,  # one process: nobody flushes late
     )
-    server = uvicorn.Server(uvicorn.Config(Prompt(app, watch), log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
 
     def stop_with_the_demo() -> None:
         sys.stdin.buffer.read()  # ends when the demo does, however it does

@@ -58,11 +58,18 @@ REAL = (
         "",
     ),
     Fact(
-        ("predicted", "dataset"),
+        (
+            "predicted",
+            "dataset",
+            "units_mean4",
+            "units_lag1",
+            "orders_lag1",
+            "customers_lag1",
+        ),
         "2011-01-10",
         "2011-12-31",
         "really there: 2011 sells less than 2010",
-        "2011 has come back to what 2010 sold",
+        "sales have recovered from the winter",
     ),
     Fact(
         ("anon_share_lag1",),
@@ -74,14 +81,14 @@ REAL = (
     Fact(
         ("anon_share_lag1/missing",),
         "2011-01-03",
-        "2011-01-10",
+        "2011-03-31",
         "really there: nothing was sold the week before, so the share is empty",
         "the shop has sold again",
     ),
     Fact(
         ("price",),
         "2010-12-27",
-        "2011-01-17",
+        "2011-02-28",
         "really there: the last few sales before the closed week were dearer",
         "the shop has sold again, at its usual prices",
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from servewatch.demo.retail import (
     EVALUATION_FROM,
     FEATURES,
+    KNOWN_FROM,
     PREDICTION,
     SERVING_FROM,
     TARGET,
@@ -26,7 +27,7 @@ def fit(rows: pd.DataFrame) -> Any:
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    known = between(rows, "", EVALUATION_FROM)
+    known = between(rows, KNOWN_FROM, EVALUATION_FROM)
     trees = HistGradientBoostingRegressor(
         max_depth=4, learning_rate=0.05, max_iter=150, random_state=0
     )
@@ -41,7 +42,7 @@ def package(rows: pd.DataFrame, model: Any) -> Baseline:
     train, held_out = (
         part.assign(**{PREDICTION: model.predict(part[list(FEATURES)])})
         for part in (
-            between(rows, "", EVALUATION_FROM),
+            between(rows, KNOWN_FROM, EVALUATION_FROM),
             between(rows, EVALUATION_FROM, SERVING_FROM),
         )
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+BASELINE_FILE = "retail.baseline.json"
 TARGET = "units"
 TIMESTAMP = "week"
 PREDICTION = "predicted"
@@ -25,6 +26,7 @@ FEATURES = (
 )
 # A model flatters the rows it was fitted on, so what it predicts is profiled on the
 # nine weeks held out after them; its features are profiled on both.
+KNOWN_FROM = "2010-01-11"  # the week before looks back on a shop closed for Christmas
 EVALUATION_FROM = "2010-05-03"
 SERVING_FROM = "2010-07-01"
 DEMO_ENDS = "2010-12-31"

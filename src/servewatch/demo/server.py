@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from servewatch.client import Client
 from servewatch.errors import GateError, ServeWatchError
-
-if TYPE_CHECKING:
-    from servewatch.baseline import Baseline
 
 START_SECONDS = 60.0  # importing scikit-learn on a cold disk
 STOP_SECONDS = 10.0
 
 
-def write_files(folder: Path, model: Any, baseline: Baseline) -> None:
-    """Put into *folder* what a server serves."""
-    (folder / "model.pickle").write_bytes(pickle.dumps(model))
-    baseline.save(folder / "retail.baseline.json")
-
-
 @contextlib.contextmanager
 def served(folder: Path, *, block_seconds: float) -> Iterator[Client]:
-    """Serve what `write_files` left in *folder*; at the end the process is gone.
+    """Serve the baseline in *folder*; at the end the process is gone.
 
     Raises `ServeWatchError` with the server's own words when it does not start.
     """
