@@ -30,77 +30,88 @@ app = typer.Typer(
     help="Package what the world looked like when the model was trained.",
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+TrainFile = Annotated[
+    Path, typer.Argument(help="CSV or Parquet: the rows the model was trained on.")
+]
+Predictions = Annotated[
+    list[str],
+    typer.Option(
+        "--prediction",
+        metavar="COLUMN",
+        help="What the model answered; again for every output.",
+    ),
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="The baseline file to write.")
+]
+EvaluationFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--evaluation",
+        metavar="FILE",
+        help="Rows held out from training: predictions are profiled on them.",
+    ),
+]
+Target = Annotated[
+    str | None, typer.Option("--target", metavar="COLUMN", help="The truth.")
+]
+Timestamp = Annotated[
+    str | None,
+    typer.Option(
+        "--timestamp",
+        metavar="COLUMN",
+        help="The rows' times; without a zone they are UTC.",
+    ),
+]
+Ordered = Annotated[bool, typer.Option("--ordered", help="The rows are in time order.")]
+Features = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--feature",
+        metavar="COLUMN",
+        help="A feature, in the model's order. All other columns by default.",
+    ),
+]
+Ignored = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="COLUMN", help="A column to leave out."),
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind",
+        metavar="COLUMN=KIND",
+        help="What a column is: numeric, categorical or boolean.",
+    ),
+]
+Segments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--segment",
+        metavar="COLUMN",
+        help="A feature with few values; everything is counted for each.",
+    ),
+]
+ModelName = Annotated[str, typer.Option("--model", help="The model's name.")]
+ModelVersion = Annotated[str, typer.Option("--version", help="The model's version.")]
 
 
 @app.command()
 def build(
-    file: Annotated[
-        Path, typer.Argument(help="CSV or Parquet: the rows the model was trained on.")
-    ],
+    file: TrainFile,
     *,
-    prediction: Annotated[
-        list[str],
-        typer.Option(
-            "--prediction",
-            metavar="COLUMN",
-            help="What the model answered; again for every output.",
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The baseline file to write.")
-    ],
-    evaluation: Annotated[
-        Path | None,
-        typer.Option(
-            "--evaluation",
-            metavar="FILE",
-            help="Rows held out from training: predictions are profiled on them.",
-        ),
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option("--target", metavar="COLUMN", help="The truth.")
-    ] = None,
-    timestamp: Annotated[
-        str | None,
-        typer.Option(
-            "--timestamp",
-            metavar="COLUMN",
-            help="The rows' times; without a zone they are UTC.",
-        ),
-    ] = None,
-    ordered: Annotated[
-        bool, typer.Option("--ordered", help="The rows are in time order.")
-    ] = False,
-    feature: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--feature",
-            metavar="COLUMN",
-            help="A feature, in the model's order. All other columns by default.",
-        ),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option("--ignore", metavar="COLUMN", help="A column to leave out."),
-    ] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--kind",
-            metavar="COLUMN=KIND",
-            help="What a column is: numeric, categorical or boolean.",
-        ),
-    ] = None,
-    segment: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--segment",
-            metavar="COLUMN",
-            help="A feature with few values; everything is counted for each.",
-        ),
-    ] = None,
-    model: Annotated[str, typer.Option(help="The model's name.")] = "model",
-    version: Annotated[str, typer.Option(help="The model's version.")] = "",
+    prediction: Predictions,
+    output: Output,
+    evaluation: EvaluationFile = None,
+    target: Target = None,
+    timestamp: Timestamp = None,
+    ordered: Ordered = False,
+    feature: Features = None,
+    ignore: Ignored = None,
+    kind: Kinds = None,
+    segment: Segments = None,
+    model: ModelName = "model",
+    version: ModelVersion = "",
     as_json: AsJson = False,
 ) -> None:
     """Build a baseline file from training rows and say what is worth knowing about it.
