@@ -146,7 +146,9 @@ def test_the_first_blocks_of_an_unordered_baseline_count_an_eighth() -> None:
 def test_blocks_without_rows_do_not_warm_up() -> None:
     dependence = estimator(None)
     for _ in range(100):
-        dependence.update(np.zeros(dependence._panel.sets), np.zeros(1), np.zeros(1, bool))
+        dependence.update(
+            np.zeros(dependence._panel.sets), np.zeros(1), np.zeros(1, bool)
+        )
 
     assert dependence.design_effects()[0] == 8.0
 

@@ -30,10 +30,8 @@ def learn(stream: Stream, counts: NDArray[np.int64]) -> Stream:
     hits = stream.members @ counts
     shares = hits / max(total, 1)
     chosen = np.zeros(stream.sets, dtype=bool)
-    for quantile in QUANTILES:
-        within = np.flatnonzero(shares <= 1 - quantile)
-        if within.size:
-            chosen[within[0]] = True
+    for quantile in QUANTILES:  # nearest: 1.05 % slower than a second is its p99
+        chosen[np.abs(shares - (1 - quantile)).argmin()] = True
     return replace(
         stream,
         shares=shares,

@@ -106,10 +106,15 @@ def _verdict(judge: Judge, stream: Stream, numbers: _Numbers) -> Verdict:
     )
 
 
-def culprit(judge: Judge, place: int, level: int) -> int:
-    """Give the set, among those with most evidence, that moved furthest (its index)."""
+def culprit(judge: Judge, place: int, level: int) -> int | None:
+    """Give the set, among those with most evidence, that moved furthest (its index).
+
+    None where every set is calm again and only the stream's status is left to end.
+    """
     evidence, span = judge.levels[level], _span(judge, place)
-    parts = evidence.contributions(span)
+    parts = np.where(np.isnan(evidence.onset[span]), -1.0, evidence.contributions(span))
+    if parts.max() < 0:
+        return None
     shares = evidence.hits[span] / np.maximum(evidence.rows[span], 1)
     moves = binary_js(shares, judge.panel.shares[span])
     return int(np.where(parts >= 0.5 * parts.max(), moves, -1.0).argmax())
@@ -122,13 +127,16 @@ def _span(judge: Judge, place: int) -> slice:
 
 def _explain(judge: Judge, place: int, level: int, verdict: Verdict) -> Verdict:
     stream, evidence = judge.panel.streams[place], judge.levels[level]
+    severity = int(np.flatnonzero(judge.on[:, place]).max())
     index = culprit(judge, place, level)
+    if index is None:
+        fading = f"{stream.name}: as in the baseline again; its evidence still fades"
+        return replace(verdict, cause=fading, cause_public=fading)
     at = int(judge.panel.first[place]) + index
     since = float(evidence.onset[at])
     share = float(evidence.hits[at] / max(evidence.rows[at], 1))
     words, public = stream.words(index)
     before = float(stream.shares[index])
-    severity = int(np.flatnonzero(judge.on[:, place]).max())
     absolute = stream.tolerances[severity, index]
     deltas = _deltas(judge)
     return replace(
