@@ -16,6 +16,7 @@ def an_answer(blocks: int, **statuses: str) -> dict[str, Any]:
         "reason": None,
         "status": "insufficient_data",
         "gate": {"verdict": "inconclusive"},
+        "incidents": [{"streams": list(reversed(statuses))}],
         "streams": [
             {
                 "name": name,
@@ -33,6 +34,12 @@ def narrator() -> Narrator:
     weeks = ["2010-08-30", "2010-09-06", "2010-09-13"]
     sent = [(START + place + 0.1, week) for place, week in enumerate(weeks)]
     return Narrator(block_seconds=1.0, is_faulty=True, sent=sent)
+
+
+def test_causes_are_told_before_their_consequences(narrator: Narrator) -> None:
+    turns = narrator.hear(an_answer(2, predicted="drift", price="drift"))
+
+    assert [turn.stream for turn in turns] == ["price", "predicted"]
 
 
 def test_a_change_is_told_once(narrator: Narrator) -> None:
@@ -84,8 +91,8 @@ def test_the_overall_status_is_told_with_the_gate(narrator: Narrator) -> None:
 
     (turn,) = narrator.hear(answer)
 
-    assert (turn.stream, turn.status) == ("the whole", "ok")
-    assert turn.cause == "the gate says pass"
+    assert (turn.stream, turn.status) == ("overall (gate: pass)", "ok")
+    assert turn.cause is None
     assert list(narrator.hear(answer)) == []
 
 

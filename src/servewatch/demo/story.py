@@ -23,8 +23,8 @@ POLLS_PER_BLOCK = 2
 LAST_VERDICT_SECONDS = 6.0
 
 
-WHOLE = "the whole"
-GATE = "the gate"
+WHOLE = "overall"
+GATE = "gate"
 TIME = re.compile(r" since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 
 
@@ -65,7 +65,7 @@ class Narrator:
             return
         week = self.sent[judged - 1][1]
         yield from self._whole(answer, week)
-        for stream in answer["streams"]:
+        for stream in causes_first(answer):
             name, status = stream["name"], stream["status"]
             previous = self.statuses.get(name, "insufficient_data")
             self.statuses[name] = status
@@ -89,14 +89,13 @@ class Narrator:
         if spoken == self.statuses.get(GATE, "insufficient_data, inconclusive"):
             return
         self.statuses |= {WHOLE: status, GATE: spoken}
-        why_open = f"; {answer['reason']}" if answer["reason"] else ""
         yield Turn(
             week=week,
-            stream=WHOLE,
+            stream=f"{WHOLE} (gate: {verdict})",
             status=status,
             previous=previous,
             since=None,
-            cause=f"the gate says {verdict}{why_open}",
+            cause=answer["reason"],
             known=None,
         )
 
@@ -109,6 +108,15 @@ class Narrator:
             if sent >= at:
                 return week
         return self.sent[-1][1]
+
+
+def causes_first(answer: Answer) -> list[Mapping[str, Any]]:
+    """Give the streams as the incidents rank them: causes before consequences."""
+    ranked = [name for each in answer["incidents"] for name in each["streams"]]
+    places = {name: place for place, name in enumerate(ranked)}
+    return sorted(
+        answer["streams"], key=lambda stream: places.get(stream["name"], len(ranked))
+    )
 
 
 def without_time(cause: str | None) -> str | None:
