@@ -63,7 +63,7 @@ def _numbers(name: str, bins: Bins, chosen: NDArray[np.bool_]) -> tuple[str, str
 
 def _interval(name: str, bins: Bins, low: int, high: int) -> str:
     if not isinstance(bins, EdgeBins):
-        levels = [f"{level:g}" for level in getattr(bins, "levels", ())]
+        levels = [f"{level:.15g}" for level in getattr(bins, "levels", ())]
         if low == high:
             return f"{name} = {levels[low]}"
         if low == 0:

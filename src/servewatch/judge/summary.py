@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import ceil, exp, isnan, log
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from servewatch.compare.divergence import binary_js
 from servewatch.judge.cause import moved, time_text
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from servewatch.judge.judge import Judge
     from servewatch.judge.stream import Stream
 
+TOGETHER_BLOCKS = 3
 NO_EVIDENCE = -50.0  # log evidence is shown as finite
 DATASET = "dataset"
 SCHEMA = "schema"
@@ -107,9 +108,11 @@ def _verdict(judge: Judge, stream: Stream, numbers: _Numbers) -> Verdict:
 
 
 def culprit(judge: Judge, place: int, level: int) -> int | None:
-    """Give the set, among those with most evidence, that moved furthest (its index).
+    """Give the set (its index) that tells best why the stream is what it is.
 
-    None where every set is calm again and only the stream's status is left to end.
+    Among those with most evidence the ones that began first, within 3 blocks, so that
+    the beginning told stays the same while evidence grows; among these the one that
+    moved furthest. None where every set is calm again and only the status is left.
     """
     evidence, span = judge.levels[level], _span(judge, place)
     parts = np.where(np.isnan(evidence.onset[span]), -1.0, evidence.contributions(span))
@@ -117,7 +120,10 @@ def culprit(judge: Judge, place: int, level: int) -> int | None:
         return None
     shares = evidence.hits[span] / np.maximum(evidence.rows[span], 1)
     moves = binary_js(shares, judge.panel.shares[span])
-    return int(np.where(parts >= 0.5 * parts.max(), moves, -1.0).argmax())
+    begun = evidence.onset_block[span]
+    strong = parts >= 0.5 * parts.max()
+    first = strong & (begun <= begun[strong].min() + TOGETHER_BLOCKS)
+    return int(np.where(first, moves, -1.0).argmax())
 
 
 def _span(judge: Judge, place: int) -> slice:
