@@ -64,8 +64,9 @@ class ServeWatchMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http":
-            if scope["type"] == "lifespan":
+        kind = scope["type"]
+        if kind != "http":
+            if kind == "lifespan":
                 send = _flushing(self.watch, send)
             await self.app(scope, receive, send)
             return
@@ -74,16 +75,15 @@ class ServeWatchMiddleware:
             await self.watch.exposed(scope, receive, send)
             return
         outer = current()
-        if outer is not None and (
-            not isinstance(outer, _Served) or outer.closed or outer.scope is not scope
-        ):
-            outer = None  # another connection, which this one is served within
-        if outer is not None and outer.recorder is self.recorder:
-            await self.app(scope, receive, send)  # installed twice: still one request
-            return
+        if outer is not None:
+            outer = _around(outer, scope)
+            if outer is not None and outer.recorder is self.recorder:
+                await self.app(scope, receive, send)  # installed twice: one request
+                return
         try:
-            name = self.ids.name(scope["headers"]) if outer is None else outer.id
-            served = _Served(self, name, scope, receive, send)
+            served = _Served(self, scope, receive, send)
+            if outer is not None:
+                served.id = outer.id  # another model's watch already named it
         except Exception:  # noqa: BLE001 - then it is served unwatched
             self.totals.fault("request")
             await self.app(scope, receive, send)
@@ -94,9 +94,6 @@ class ServeWatchMiddleware:
         except CancelledError:
             served.end("client_closed")  # or the server stops; no fault of the app
             raise
-        except BaseException:
-            served.end(served.broken)
-            raise
         finally:
             if not served.closed:
                 served.end(served.broken)
@@ -106,26 +103,33 @@ class ServeWatchMiddleware:
 class _Served(Request):
     """One request while it is served: what its messages say about it."""
 
-    # On the class until they change, as in Request.
-    _status = 0  # nothing sent yet
-    _first_byte: float | None = None
-    _gone = False
+    __slots__ = (
+        "_asgi",
+        "_began",
+        "_first_byte",
+        "_gone",
+        "_receive",
+        "_send",
+        "_status",
+        "scope",
+    )
 
     def __init__(
-        self,
-        asgi: ServeWatchMiddleware,
-        name: str,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
+        self, asgi: ServeWatchMiddleware, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        self.id = name
+        self.id = asgi.ids.name(scope["headers"])
         self.recorder = asgi.recorder
         self.calls = []
+        self.closed = False
+        self.next_row = 0
+        self.held = 0
         self.scope = scope
         self._asgi = asgi
         self._receive = receive
         self._send = send
+        self._status = 0  # nothing sent yet
+        self._first_byte: float | None = None
+        self._gone = False
         self._began = perf_counter()
 
     async def receive(self) -> Message:
@@ -144,17 +148,17 @@ class _Served(Request):
         try:
             kind = message["type"]
             if kind == "http.response.body":
-                has_bytes = bool(message.get("body"))
-                is_last = not message.get("more_body", False)
+                if message.get("more_body"):
+                    has_bytes = bool(message.get("body"))
+                else:
+                    is_last = True
             elif kind == "http.response.start":
                 self._status = int(message["status"])
-                header = self._asgi.header
-                if header is not None:
-                    message = self._with_id(message, header)
+                message = self._with_id(message)
             elif kind == "http.response.zerocopysend":
-                has_bytes, is_last = True, not message.get("more_body", False)
+                has_bytes, is_last = True, not message.get("more_body")
             else:
-                has_bytes = is_last = kind == "http.response.pathsend"
+                is_last = kind == "http.response.pathsend"
         except Exception:  # noqa: BLE001 - the server will say what is wrong with it
             self._asgi.totals.fault("send")
         try:
@@ -167,13 +171,13 @@ class _Served(Request):
         elif has_bytes and self._first_byte is None:
             self._first_byte = perf_counter() - self._began
 
-    def _with_id(self, message: Message, header: bytes) -> Message:
+    def _with_id(self, message: Message) -> Message:
+        name = self._asgi.header
+        if name is None:
+            return message
         headers = list(message.get("headers") or ())
-        for each in headers:
-            if each[0] == header:  # the application's own answer stands
-                break
-        else:
-            headers.append((header, self.id.encode()))
+        if name not in dict(headers):  # else the application's own answer stands
+            headers.append((name, self.id.encode()))
         return {**message, "headers": headers}
 
     @property
@@ -209,6 +213,12 @@ class _Served(Request):
             )
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             self._asgi.totals.fault("end")
+
+
+def _around(request: Request, scope: Scope) -> Request | None:
+    """Give *request* if it is this very connection, being served by another watch."""
+    is_same = isinstance(request, _Served) and request.scope is scope
+    return request if is_same and not request.closed else None
 
 
 def _local_path(scope: Scope) -> str:

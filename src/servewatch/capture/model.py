@@ -8,10 +8,16 @@ from functools import partial, wraps
 from time import perf_counter
 from typing import Any
 
-from servewatch.capture.request import Request, current, record
+from servewatch.capture.request import (
+    JOINED_BYTES,
+    Request,
+    current,
+    new_tuple,
+    record,
+)
 from servewatch.capture.streams import AT_ONCE, NOTHING, follow
-from servewatch.record.observation import Snapshot
-from servewatch.record.recorder import Recorder
+from servewatch.record.observation import Call, Snapshot
+from servewatch.record.recorder import TUPLE_BYTES, Recorder
 from servewatch.record.snapshot import (
     snapshot_features,
     snapshot_prediction,
@@ -58,7 +64,7 @@ class WatchedModel:
         self.__dict__[RECORDER] = recorder
 
     def __getattr__(self, name: str) -> Any:
-        if name in {MODEL, RECORDER}:  # a copy being made: nothing is there yet
+        if MODEL not in self.__dict__:  # a copy being made: nothing is there yet
             raise AttributeError(name)
         value = getattr(self.__dict__[MODEL], name)
         if name in METHODS and callable(value):
@@ -170,10 +176,11 @@ class _Calls:
 
     def __init__(self, method: str, recorder: Recorder) -> None:
         self._method = method
+        self._takes_first = method == "run"
         self._recorder = recorder
 
     def unreadable(self) -> Snapshot:
-        """Count features whose own methods raise, and stand in for them."""
+        """Count values whose own methods raise, and stand in for them."""
         self._recorder.totals.fault("snapshot")
         return unsupported("unsupported")
 
@@ -188,24 +195,35 @@ class _Calls:
         at: float | None = None,
     ) -> None:
         """Record one call with its *result*, or with the *error* it raised."""
-        recorder = self._recorder
-        try:
-            prediction: Snapshot | None = None
-            if result is not NOTHING:
-                if self._method == "run" and type(result) in {list, tuple} and result:
-                    result = result[0]  # ONNX gives all outputs: the first is it
+        recorder, prediction, size = self._recorder, None, features.size
+        if result is not NOTHING:
+            if self._takes_first and type(result) in {list, tuple} and result:
+                result = result[0]  # ONNX gives all outputs: the first is it
+            try:
                 prediction = snapshot_prediction(result, features, recorder.batch_rows)
+            except Exception:  # noqa: BLE001 - then the features are all there is
+                prediction = self.unreadable()
+            size += prediction.size
+        try:
             kind = None if error is None else type(error).__name__
-            record(
-                recorder,
-                request,
-                features,
-                prediction,
-                self._method,
-                seconds,
-                at,
-                kind,
-            )
+            if request is None:
+                name, first = None, 0
+            else:
+                name, first = request.id, request.next_row
+            call = (features, prediction, self._method, seconds, at, kind, name, first)
+            if (
+                request is None
+                or request.calls
+                or request.closed
+                or request.recorder is not recorder
+                or size > JOINED_BYTES
+            ):
+                record(recorder, request, new_tuple(Call, call))
+                return
+            # The first call of an open request: what most requests consist of.
+            request.next_row = first + features.total
+            request.held = size + TUPLE_BYTES
+            request.calls.append(new_tuple(Call, call))
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             recorder.totals.fault("model")
 

@@ -6,8 +6,8 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 
 from servewatch.record.joining import is_same
-from servewatch.record.observation import Call, Snapshot
-from servewatch.record.recorder import TUPLE_BYTES, Recorder, size_of
+from servewatch.record.observation import Call
+from servewatch.record.recorder import Recorder, size_of
 
 JOINED_CALLS = 16
 JOINED_BYTES = 64 * 1024  # held outside the bounded buffer while a request is open
@@ -22,15 +22,15 @@ class Request:
     on the same app keeps its own.
     """
 
-    # On the class until they change: most requests are over before they do.
-    closed = False
-    next_row = 0
-    held = 0
+    __slots__ = ("calls", "closed", "held", "id", "next_row", "recorder")
 
     def __init__(self, id: str, recorder: Recorder) -> None:  # noqa: A002 - its name
         self.id = id
         self.recorder = recorder
         self.calls: list[Call] = []
+        self.closed = False
+        self.next_row = 0
+        self.held = 0
 
 
 new_tuple = tuple.__new__  # a third of the price of a named tuple's constructor
@@ -57,47 +57,38 @@ def current_id() -> str | None:
     return None if request is None else request.id
 
 
-def record(  # noqa: PLR0917 - keywords cost 0.2 µs a request
-    recorder: Recorder,
-    request: Request | None,
-    features: Snapshot,
-    prediction: Snapshot | None,
-    method: str,
-    seconds: float | None,
-    at: float | None,
-    error: str | None,
-) -> None:
-    """Record a call with its request, or by itself where there is none.
+def record(recorder: Recorder, request: Request | None, call: Call) -> None:
+    """Record *call* with its request, or by itself where it has to.
 
     Rows already given to another method in this request keep their numbers.
     """
-    name, first = None, 0
-    if request is not None:
-        name, first = request.id, request.next_row
-        calls = request.calls
-        if calls and _continues(calls[-1], method, features):
-            features = features._replace(total=0)
-            name, first = calls[-1].id, calls[-1].first_row
-        else:
-            request.next_row = first + features.total
-    call = new_tuple(
-        Call, (features, prediction, method, seconds, at, error, name, first)
-    )
+    if request is None:
+        recorder.record_call(call)
+        return
+    last = request.calls[-1] if request.calls else None
+    if (
+        last is not None
+        and last.method != call.method
+        and is_same(last.features, call.features)
+    ):
+        features = call.features._replace(total=0)
+        call = call._replace(features=features, id=last.id, first_row=last.first_row)
+    else:
+        request.next_row = call.first_row + call.features.total
+    if not keep(recorder, request, call):
+        recorder.record_call(call)
+
+
+def keep(recorder: Recorder, request: Request | None, call: Call) -> bool:
+    """Keep *call* until its request ends; False when it has to go by itself."""
     if request is None or request.closed or request.recorder is not recorder:
-        recorder.record_call(call)
-        return
-    held = request.held + features.size + TUPLE_BYTES
-    if prediction is not None:
-        held += prediction.size
-    if held > JOINED_BYTES or len(calls) >= JOINED_CALLS:
-        recorder.record_call(call)
-        return
+        return False
+    held = request.held + size_of(call)
+    if held > JOINED_BYTES or len(request.calls) >= JOINED_CALLS:
+        return False
     request.held = held
-    calls.append(call)
-
-
-def _continues(last: Call, method: str, features: Snapshot) -> bool:
-    return last.method != method and is_same(last.features, features)
+    request.calls.append(call)
+    return True
 
 
 class RequestScope:
@@ -129,17 +120,5 @@ class RequestScope:
             leave(self._token)
         self._request.closed = True
         for call in self._request.calls:
-            if not self._joins(call):
+            if not keep(self._recorder, self._outer, call):
                 self._recorder.record_call(call)
-
-    def _joins(self, call: Call) -> bool:
-        """Hand *call* on to the served request around this one, if there is one."""
-        outer = self._outer
-        if outer is None or outer.closed or outer.recorder is not self._recorder:
-            return False
-        held = outer.held + size_of(call)
-        if held > JOINED_BYTES or len(outer.calls) >= JOINED_CALLS:
-            return False
-        outer.held = held
-        outer.calls.append(call)
-        return True

@@ -150,19 +150,16 @@ def _arrow(table: Any, small: int) -> Small | Large:
     )
 
 
-def columns_of(frame: Any) -> dict[str, Any]:
+def columns_of(frame: Any) -> list[Any]:
     """Give the columns of a large frame as arrays or lists, through narwhals."""
     import narwhals as nw
 
-    native = nw.from_native(frame, eager_only=True)
-    columns: dict[str, Any] = {}
-    for name in native.columns:
-        series = native[name]
-        if series.dtype.is_float() or (
-            series.dtype.is_numeric() and series.null_count() == 0
-        ):
+    columns: list[Any] = []
+    for series in nw.from_native(frame, eager_only=True).iter_columns():
+        dtype = series.dtype
+        if dtype.is_float() or (dtype.is_numeric() and series.null_count() == 0):
             values = series.to_numpy()
-            columns[name] = values if values.dtype.kind in "fiu" else values.tolist()
+            columns.append(values if values.dtype.kind in "fiu" else values.tolist())
         else:
-            columns[name] = series.to_list()
+            columns.append(series.to_list())
     return columns

@@ -14,6 +14,7 @@ from sys import getsizeof
 from typing import Any, cast
 
 import numpy as np
+from numpy import ndarray
 from numpy.typing import NDArray
 
 from servewatch.record import frames
@@ -32,7 +33,7 @@ from servewatch.record.observation import Snapshot
 
 NUMERIC = frozenset("fiub")
 FLOAT64 = np.dtype(np.float64)
-USUAL_CELLS = 65536  # half a megabyte of float64: nothing to sample or refuse
+USUAL_BYTES = 512 * 1024  # nothing to refuse
 _new = tuple.__new__  # a third of the price of a named tuple's constructor
 
 
@@ -44,11 +45,11 @@ def snapshot_features(value: object, batch_rows: int) -> Snapshot:
     >>> snapshot_features({"a": 1.0, "b": "x"}, 8192).names
     ('a', 'b')
     """
-    if type(value) is np.ndarray:  # the usual case, at once
+    if type(value) is ndarray:  # the usual case, at once
         array: NDArray[Any] = value
-        shape = array.shape
-        if len(shape) == 2 and shape[0] * shape[1] <= USUAL_CELLS:
-            rows, dtype = shape[0], array.dtype
+        shape, dtype = array.shape, array.dtype
+        if len(shape) == 2 and array.nbytes <= USUAL_BYTES:
+            rows = shape[0]
             if rows <= batch_rows and (dtype is FLOAT64 or dtype.kind in NUMERIC):
                 raw = array.tobytes()
                 return _new(
@@ -61,12 +62,12 @@ def snapshot_features(value: object, batch_rows: int) -> Snapshot:
 def snapshot_prediction(value: object, features: Snapshot, batch_rows: int) -> Snapshot:
     """Copy what a model answered: a scalar is one row, a flat sequence n rows."""
     kind = type(value)
-    if kind is np.ndarray:
+    if kind is ndarray:
         array = cast("NDArray[Any]", value)
-        shape = array.shape
-        if 0 < len(shape) <= 2 and shape[0] == features.rows == features.total:
-            rows, dtype = shape[0], array.dtype
-            if array.size <= USUAL_CELLS and (
+        shape, dtype = array.shape, array.dtype
+        if shape and len(shape) <= 2 and array.nbytes <= USUAL_BYTES:
+            rows = shape[0]
+            if rows == features.rows == features.total and (
                 dtype is FLOAT64 or dtype.kind in NUMERIC
             ):
                 raw = array.tobytes()
@@ -194,7 +195,11 @@ def _sequence(value: Sequence[Any], keep: Keep) -> Snapshot:
     if isinstance(first, Mapping):
         return _mappings(value, keep)
     if is_row(first):
-        if keep.paired is not None and type(value) is tuple and np.ndim(first):
+        if (
+            keep.paired is not None
+            and type(value) is tuple
+            and isinstance(first, np.ndarray)
+        ):
             return _copy(first, keep)  # several outputs: the first is the prediction
         return _rows(None, value, keep)
     names = getattr(value, "_fields", None)  # a named tuple is a row

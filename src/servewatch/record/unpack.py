@@ -133,10 +133,8 @@ def stack(snapshots: Sequence[Snapshot]) -> Stacked:
         case "columns":
             return Stacked(_texts(first.names), list(map(_plain, first.data)))
         case _:
-            columns_by_name = frames.columns_of(first.data)
-            return Stacked(
-                tuple(columns_by_name), list(map(_plain, columns_by_name.values()))
-            )
+            columns = [_plain(each) for each in frames.columns_of(first.data)]
+            return Stacked(_texts(first.names), columns)
 
 
 def as_dicts(snapshot: Snapshot) -> Snapshot:

@@ -1,0 +1,153 @@
+"""The buffer is bounded, exact about what it lost, and never in anybody's way."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+
+from servewatch.capture.model import record_by_hand
+from servewatch.record.drain import Drain
+from servewatch.record.observation import Exchange
+from servewatch.record.recorder import Recorder
+from servewatch.sketch.layout import NO_COLUMNS
+from servewatch.sketch.window import Window
+from tests.record.seen import NUMBERS, drained
+
+ROW = np.array([[0.5, 1.5]])
+
+
+def exchange(**fields: Any) -> Exchange:
+    given = {"route": "/p", "method": "POST", "status": 200, "outcome": "ok"}
+    return Exchange(
+        **{
+            **given,
+            "request_seconds": 0.004,
+            "first_byte_seconds": 0.003,
+            "calls": [],
+            **fields,
+        }
+    )
+
+
+def test_what_waits_is_pending_until_it_is_folded() -> None:
+    recorder = Recorder()
+    record_by_hand(recorder, ROW)
+
+    before = recorder.totals.accounting()
+    during = recorder.take() and recorder.totals.accounting()
+
+    assert before["pending"] == before["received"] == 1
+    assert during == before
+
+
+def test_a_full_buffer_drops_the_newest_and_counts_them() -> None:
+    recorder = Recorder(buffer_rows=10)
+    for _ in range(25):
+        record_by_hand(recorder, ROW)
+
+    assert recorder.totals.accounting() == {
+        "received": 25,
+        "recorded": 0,
+        "sampled_out": 0,
+        "dropped": {"overflow": 15},
+        "pending": 10,
+    }
+
+
+def test_a_full_buffer_has_room_again_after_a_drain() -> None:
+    recorder = Recorder(buffer_rows=10)
+    for _ in range(3):
+        for _ in range(12):
+            record_by_hand(recorder, ROW)
+        drained(recorder, NUMBERS)
+
+    assert recorder.totals.recorded == 30
+    assert recorder.totals.dropped == {"overflow": 6}
+
+
+def test_the_bytes_waiting_are_bounded() -> None:
+    recorder = Recorder(buffer_bytes=100_000)
+    for _ in range(50):
+        record_by_hand(recorder, {"a": "x" * 10_000})
+
+    assert recorder.totals.accounting()["pending"] < 10
+    assert recorder.totals.accounting()["received"] == 50
+
+
+def test_a_request_that_finds_no_room_still_counts_as_a_request() -> None:
+    recorder = Recorder(buffer_rows=2)
+    for _ in range(5):
+        recorder.record_exchange(exchange())
+    drained(recorder, NUMBERS)
+
+    assert recorder.totals.requests == {("/p", "POST", 200): 5}
+
+
+def test_no_update_is_lost_between_threads_and_a_drain() -> None:
+    recorder = Recorder(buffer_rows=500)
+    drain = Drain(recorder, NUMBERS, rng=np.random.default_rng(1))
+    window = Window.empty(NUMBERS, 0.0, 1.0)
+
+    def work() -> None:
+        for _ in range(500):
+            record_by_hand(recorder, ROW)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            drain.into(window)
+            accounting = recorder.totals.accounting()
+            assert accounting["received"] == (
+                accounting["recorded"]
+                + sum(accounting["dropped"].values())
+                + accounting["pending"]
+            )
+        for thread in threads:
+            thread.join()
+        drain.into(window)
+    finally:
+        sys.setswitchinterval(interval)
+
+    accounting = recorder.totals.accounting()
+    assert accounting["received"] == 4000
+    assert accounting["pending"] == 0
+    assert window.rows == accounting["recorded"]
+
+
+def test_the_first_record_of_a_process_is_told_once() -> None:
+    told: list[int] = []
+    recorder = Recorder(on_first=lambda: told.append(1))
+
+    assert told == []
+    record_by_hand(recorder, ROW)
+    record_by_hand(recorder, ROW)
+    assert told == [1]
+
+
+def test_a_start_that_fails_is_counted_and_costs_no_row() -> None:
+    def refuse() -> None:
+        raise RuntimeError("can't start new thread")
+
+    recorder = Recorder(on_first=refuse)
+    record_by_hand(recorder, ROW)
+
+    assert recorder.totals.internal_errors == {"start": 1}
+    assert recorder.totals.accounting()["pending"] == 1
+
+
+def test_without_a_baseline_rows_and_requests_are_counted() -> None:
+    recorder = Recorder()
+    record_by_hand(recorder, ROW, 0.5, latency_seconds=0.002)
+    recorder.record_exchange(exchange())
+    counted = drained(recorder, NO_COLUMNS)
+
+    assert counted.window.rows == 1
+    assert counted.window.requests == 1
+    assert counted.window.counts[NO_COLUMNS.service("inference_seconds")].sum() == 1
