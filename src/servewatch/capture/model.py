@@ -16,13 +16,10 @@ from servewatch.capture.request import (
     record,
 )
 from servewatch.capture.streams import AT_ONCE, NOTHING, follow
+from servewatch.record.keeping import unsupported
 from servewatch.record.observation import Call, Snapshot
 from servewatch.record.recorder import TUPLE_BYTES, Recorder
-from servewatch.record.snapshot import (
-    snapshot_features,
-    snapshot_prediction,
-    unsupported,
-)
+from servewatch.record.snapshot import snapshot_features, snapshot_prediction
 
 METHODS = frozenset(
     {

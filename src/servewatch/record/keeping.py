@@ -63,3 +63,15 @@ def size_of(items: tuple[Any, ...]) -> int:
     if FLAT_KINDS.issuperset(map(type, items)):
         return VALUE_BYTES * len(items)
     return sum(map(getsizeof, items)) + 8 * len(items)
+
+
+def unsupported(reason: str, rows: int = 1) -> Snapshot:
+    """Stand in for *rows* rows that could not be copied."""
+    return Snapshot("unsupported", None, reason, 0, 0, rows)
+
+
+def raw_array(value: NDArray[Any], rows: int, total: int) -> Snapshot:
+    """Copy a numeric array."""
+    raw = value.tobytes()
+    shape = value.shape
+    return Snapshot("bytes", None, raw, rows, len(raw), total, value.dtype, shape)

@@ -26,8 +26,10 @@ from servewatch.record.keeping import (
     WIDEST,
     Keep,
     is_row,
+    raw_array,
     rows_size,
     size_of,
+    unsupported,
 )
 from servewatch.record.observation import Snapshot
 
@@ -78,11 +80,6 @@ def snapshot_prediction(value: object, features: Snapshot, batch_rows: int) -> S
     if kind is float:
         return Snapshot("flat", None, (value,), 1, VALUE_BYTES, 1)
     return _copy(value, Keep(batch_rows, features))
-
-
-def unsupported(reason: str, rows: int = 1) -> Snapshot:
-    """Stand in for *rows* rows that could not be copied."""
-    return Snapshot("unsupported", None, reason, 0, 0, rows)
 
 
 def _copy(value: Any, keep: Keep) -> Snapshot:
@@ -171,19 +168,13 @@ def _array(value: NDArray[Any], keep: Keep) -> Snapshot:
     if value.ndim == 1:
         return _flat(kept, len(kept), rows)
     if kept.dtype.kind in NUMERIC:
-        return _bytes(kept, len(kept), rows)
+        return raw_array(kept, len(kept), rows)
     return _rows(None, kept.tolist(), keep, total=rows)
-
-
-def _bytes(value: NDArray[Any], rows: int, total: int) -> Snapshot:
-    raw = value.tobytes()
-    shape = value.shape
-    return Snapshot("bytes", None, raw, rows, len(raw), total, value.dtype, shape)
 
 
 def _flat(value: NDArray[Any], rows: int, total: int) -> Snapshot:
     if value.dtype.kind in NUMERIC:
-        return _bytes(value, rows, total)
+        return raw_array(value, rows, total)
     items = tuple(value.tolist())
     return Snapshot("flat", None, items, rows, size_of(items), total)
 
