@@ -153,13 +153,6 @@ def test_the_config_says_how_many_bins() -> None:
     assert bins.ordinary == 5
 
 
-def test_more_bins_than_a_byte_can_name_are_refused() -> None:
-    values = np.random.default_rng(0).normal(size=3000)
-
-    with pytest.raises(BaselineError, match="lower the setting bins"):
-        Baseline.build({"a": values}, config=Config(bins=400))
-
-
 def test_several_predictions_are_profiled_each() -> None:
     rows = frame().assign(q=lambda f: 1 - f["p"])
 

@@ -19,7 +19,6 @@ from servewatch.baseline.summary import measure_novelty, summarise
 from servewatch.baseline.timeline import Blocks
 from servewatch.baseline.worst import explain
 from servewatch.config import Config
-from servewatch.errors import BaselineError
 from servewatch.schema import Column, Kind, Role, Schema
 from servewatch.sketch.bins import cell, width
 from servewatch.sketch.duplicates import repeats, row_hashes
@@ -28,7 +27,6 @@ from servewatch.sketch.layout import Layout
 
 MANY_FEATURES = 500
 FEW_BINS = 10
-MOST_CELLS = 256  # codes are a byte
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,13 +117,6 @@ def _profile(
     kind = kind_of(name, raw, wanted)
     values = take(convert(name, raw, kind), group.order)
     bins = choose_bins(name, values, kind, count, is_said=wanted is not None)
-    if width(bins) > MOST_CELLS:
-        raise BaselineError(
-            f"column {name!r} has more bins than a byte can tell apart",
-            found=width(bins),
-            expected=f"at most {MOST_CELLS}, special ones included",
-            remedy="lower the setting bins",
-        )
     encoded = encode(bins, values, {})
     counts = np.bincount(encoded.codes, minlength=width(bins))
     counts[cell(bins, "out_of_range")] = encoded.beyond

@@ -18,7 +18,7 @@ def gate_since(source: Source, since: float) -> GateReport:
     report, judge = source.latest, source.judge
     if report.gate.since is not None and since <= report.gate.since:
         return report.gate
-    gate = Pass(judge.panel, source.config)
+    gate = Pass(judge.panel, source.config, left_out=judge.not_judged)
     tempering = 1.0 / np.asarray(judge.dependence.design_effects())
     left, used = judge.gate.rows, []
     for block in reversed(source.blocks(0)):

@@ -28,8 +28,16 @@ _CERTAIN = 1 - 1e-9
 class Pass:
     """Accumulates the evidence for a pass from a fixed start, by plain products."""
 
-    def __init__(self, panel: Panel, config: Config) -> None:
-        """Start at nothing seen."""
+    def __init__(
+        self,
+        panel: Panel,
+        config: Config,
+        *,
+        left_out: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Start at nothing seen; *left_out* (J,) marks streams never asked."""
+        none = np.zeros(len(panel.streams), dtype=bool)
+        self._left_out = none if left_out is None else left_out
         self._needed = -np.log(config.pass_alpha)
         self._tolerance = config.pass_tolerance
         self.logs = np.zeros((panel.sets, DROPS.size))
@@ -41,6 +49,7 @@ class Pass:
         """Take the shares of *panel*, which has the same sets."""
         bound = theta_max(panel.shares, self._tolerance)
         asked = np.array([stream.can_hold for stream in panel.streams])
+        asked &= ~self._left_out
         self._panel = panel
         self._asked = asked[panel.of] & (bound < _CERTAIN)
         inside = np.where(self._asked, bound, 0.5)

@@ -26,7 +26,7 @@ ENVELOPE_DEFF = 5.0
 MOSTLY = 0.5
 USUALLY_THERE = 0.25
 GAP_FACTOR = 1.5
-SCHEMA_ROWS = 20
+GUARD_ROWS = 20  # a block joined to the next has more; the last of a file may not
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class SourceDown:
 
     Down is a block of which at least half is missing, in a column whose baseline is
     missing less than a quarter; drift when such blocks run on for more than 1.5 times
-    the baseline's longest run; over with the first good block.
+    the baseline's longest run; over with the first good block. Blocks of fewer than 20
+    rows say nothing.
     """
 
     def __init__(self, columns: Sequence[Watched]) -> None:
@@ -68,7 +69,7 @@ class SourceDown:
     def update(self, counts: NDArray[np.int64], at: float) -> None:
         """Fold in the cells of a block that began *at*."""
         total = _totals(counts, self._ends)
-        known = self._usual & (total > 0)
+        known = self._usual & (total >= GUARD_ROWS)
         down = known & (counts[self._missing] >= MOSTLY * total)
         self.since[down & (self.runs == 0)] = at
         self.since[known & ~down] = np.nan
@@ -126,7 +127,7 @@ def is_most(
     rows: NDArray[np.int64], total: NDArray[np.int64] | np.int64
 ) -> NDArray[np.bool_]:
     """Whether *rows* are enough, and half of *total*."""
-    return np.asarray((rows >= SCHEMA_ROWS) & (rows >= MOSTLY * total))
+    return np.asarray((rows >= GUARD_ROWS) & (rows >= MOSTLY * total))
 
 
 def _ends(columns: Sequence[Watched]) -> NDArray[np.intp]:

@@ -62,7 +62,6 @@ class Judge:
             warmup_blocks=config.warmup_blocks,
             warmup_deff=config.warmup_deff,
         )
-        self.gate = Pass(self.panel, config)
         self.source_down = SourceDown(columns)
         self.schema_change = SchemaChange(columns, unknown)
         self.envelope = Envelope(streams, config.tolerance_warn, self.height)
@@ -75,6 +74,7 @@ class Judge:
         self._guarded = np.array([column.gates for column in columns], dtype=bool)
         self._counts_in = np.array([stream.gates for stream in streams], dtype=float)
         self.not_judged = np.array([self._is_deaf(stream) for stream in streams])
+        self.gate = Pass(self.panel, config, left_out=self.not_judged)
         self.learned = np.zeros(cells, dtype=np.int64)
         self._learning = [k for k, stream in enumerate(streams) if stream.learns]
 

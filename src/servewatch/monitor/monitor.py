@@ -64,7 +64,9 @@ class Monitor:
         )
         self._lock = RLock()
         self.judge = self._new_judge()
-        self._reporter = Reporter(config, baseline, self.layout, totals)
+        self._reporter = Reporter(
+            config, baseline, self.layout, totals, n_min=self.judge.n_min
+        )
         self._changes = Changes(totals)
         self._faults = RecentFaults()
         self._number: int | None = None

@@ -39,8 +39,11 @@ class Reporter:
         baseline: Baseline | None,
         layout: Layout,
         totals: Totals,
+        *,
+        n_min: int,
     ) -> None:
-        """Report on *baseline*'s columns, if there is one."""
+        """Report on *baseline*'s columns, if there is one; *n_min* as the judge's."""
+        self._n_min = n_min
         self._config, self._baseline, self._layout = config, baseline, layout
         self._totals = totals
         profiles = () if baseline is None else baseline.content.columns
@@ -58,7 +61,7 @@ class Reporter:
             self._recent = Recent(
                 self._layout.size,
                 seconds=self._config.horizon_seconds,
-                rows=2 * self._config.block_rows,
+                rows=2 * self._n_min,
             )
         if self._first is None:
             self._first = window.start
