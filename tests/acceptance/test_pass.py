@@ -38,7 +38,9 @@ def rows_to_pass(seed: int, by: float, tolerance: float, rows: int) -> float:
     live[:, 0] += by
     for block in blocks_of(baseline, named(live), rows=25):
         hits, count = panel.count(block.counts)
-        gate.update(hits, count, np.ones(len(panel.streams)), block.rows)
+        gate.update(
+            hits, count, np.ones(len(panel.streams)), count=block.rows, at=block.start
+        )
         if gate.latched:
             return gate.rows
     return np.inf

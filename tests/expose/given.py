@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -94,6 +95,9 @@ class Given:
     def judge(self) -> Judge:
         streams = service_streams(None, self.layout, self.config)
         return Judge(streams, self.layout.size, self.config)
+
+    def reading(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def blocks(self, since: int) -> list[Sealed]:
         return [block for block in self.sealed if block.number >= since]

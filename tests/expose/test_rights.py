@@ -42,7 +42,7 @@ def test_a_relayed_request_is_not_from_this_machine(header: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost:8000", "127.0.0.1:80", "[::1]:80", "app.localhost", "model", ""]
+    "host", ["localhost:8000", "127.0.0.1:80", "[::1]:80", "app.localhost", "model"]
 )
 def test_names_of_this_machine_are_accepted(host: str) -> None:
     assert Rights(None).full(request(host=host))
@@ -53,6 +53,29 @@ def test_names_of_this_machine_are_accepted(host: str) -> None:
 )
 def test_a_foreign_name_that_resolves_here_gets_no_rights(host: str) -> None:
     assert not Rights(None).full(request(host=host))
+
+
+@pytest.mark.parametrize("host", ["", "[::1].example.com", "[::1]:80.example.com"])
+def test_a_host_that_only_looks_local_gets_no_rights(host: str) -> None:
+    assert not Rights(None).full(request(host=host))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_a_page_from_elsewhere_gets_no_rights(headers: dict[str, str]) -> None:
+    assert not Rights(None).full(request(host="localhost:8000", **headers))
+
+
+def test_a_page_of_this_machine_keeps_its_rights() -> None:
+    headers = {"origin": "http://localhost:8000", "sec-fetch-site": "same-origin"}
+    assert Rights(None).full(request(host="localhost:8000", **headers))
 
 
 def test_the_token_gives_rights_from_anywhere() -> None:

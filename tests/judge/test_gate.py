@@ -24,7 +24,7 @@ def serve(
     test, panel = found
     for _ in range(blocks):
         hits, rows = panel.count(np.array(cells))
-        test.update(hits, rows, np.full(rows.size, eta), int(sum(cells)))
+        test.update(hits, rows, np.full(rows.size, eta), count=sum(cells), at=0.0)
     return test
 
 

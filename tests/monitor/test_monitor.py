@@ -1,7 +1,14 @@
+import os
+import signal
+from typing import Any
+
 import numpy as np
 import pytest
 
+from servewatch.baseline import Baseline
 from servewatch.judge.state import pack_judge
+from servewatch.record.observation import Call
+from servewatch.record.snapshot import snapshot_features
 from servewatch.store.memory import MemoryStore
 from tests.monitor.world import World, normal_baseline, normal_rows
 
@@ -280,3 +287,149 @@ def test_distances_stand_beside_the_verdict_with_their_noise() -> None:
     assert distances["js"].value > distances["js"].noise
     # values count at their bin's mean, so those beyond the baseline's fall short
     assert 1.2 < distances["wasserstein"].value < 1.5
+
+
+def test_names_that_callers_made_up_are_not_public() -> None:
+    world = World(normal_baseline())
+    world.serve([{"a": 0.1, "b": 0.2, "alice@example.com": 1} for _ in range(40)])
+    world.answer(200, times=40)
+    world.serve_blocks(1)
+    world.serve([{"a": 0.1, "b": 0.2, "alice@example.com": 1} for _ in range(90)])
+    world.tick()
+    world.tick(12.0)
+    schema = world.monitor.latest.stream("schema")
+
+    assert "alice@example.com" in str(schema.cause)
+    assert str(schema.cause_public).startswith("new columns since")
+
+
+def test_health_checks_do_not_close_a_block_of_few_rows() -> None:
+    world = World(normal_baseline())
+    for _ in range(4):
+        world.serve([{"a": 0.1} for _ in range(15)])
+        world.answer(200, times=60)
+        world.tick()
+        world.now += 10.0
+    world.tick(2.0)
+
+    assert [block.window.rows for block in world.monitor.blocks(0)] == [60]
+    assert world.monitor.latest.stream("schema").status == "drift"
+
+
+def test_an_ok_ends_when_no_value_came_within_the_horizon() -> None:
+    values = normal_rows(3000, seed=1)
+    known = Baseline.build(
+        {"a": values[:, 0], "p": values[:, 1]},
+        prediction="p",
+        ordered=True,
+    )
+    world = World(known, horizon_seconds=60.0, slow_deff=3.0)
+    for block in range(60):
+        rows = normal_rows(100, seed=block + 5)
+        answer = snapshot_features([{"p": p} for p in rows[:, 1].tolist()], 8192)
+        asked = snapshot_features([{"a": a} for a in rows[:, 0].tolist()], 8192)
+        prediction = answer if block < 12 else None
+        world.recorder.record_call(Call(asked, prediction, "predict", 0.001))
+        world.tick()
+        world.now += 10.0
+        if block == 12:
+            assert world.monitor.latest.stream("p").status == "ok"
+    world.tick(2.0)
+
+    assert world.monitor.latest.stream("p").status == "insufficient_data"
+    assert world.monitor.latest.stream("a").status == "ok"
+
+
+def test_a_block_that_cannot_be_written_was_never_judged() -> None:
+    class Failing(MemoryStore):
+        broken = True
+
+        def seal(self, *args: Any, **kwargs: Any) -> bool:
+            if self.broken:
+                raise OSError("full")
+            return super().seal(*args, **kwargs)
+
+    store = Failing()
+    world = World(normal_baseline(), store)
+    before = pack_judge(world.monitor.judge)
+    world.serve(normal_rows(100, seed=3))
+    world.tick()
+    world.now += 12.0
+    for _ in range(30):
+        with pytest.raises(OSError, match="full"):
+            world.monitor.tick()
+
+    assert pack_judge(world.monitor.judge) == before
+    store.broken = False
+    world.tick()
+    assert world.monitor.latest.blocks == 1
+
+
+def test_a_refused_seal_takes_the_holders_evidence() -> None:
+    store = MemoryStore()
+    first, second = World(normal_baseline(), store), World(normal_baseline(), store)
+    first.serve_blocks(3)
+    second.serve(normal_rows(100, seed=3))
+    second.now = first.now
+    second.tick()
+    second.tick(12.0)
+
+    assert pack_judge(second.monitor.judge) == pack_judge(first.monitor.judge)
+    assert second.changes == []
+
+
+def test_rows_after_the_end_of_a_replay_make_a_block_of_their_own() -> None:
+    world = World(normal_baseline())
+    world.serve(normal_rows(100, seed=3))
+    world.monitor.flush()
+    world.monitor.finish()
+    world.serve(normal_rows(70, seed=4))
+    world.monitor.flush()
+    world.monitor.finish()
+
+    assert world.monitor.judge.recent.rows == 170
+
+
+def test_a_row_a_minute_is_not_stale() -> None:
+    world = World(normal_baseline())
+    for block in range(10):
+        world.serve(normal_rows(1, seed=block))
+        world.tick(60.0)
+        assert not world.monitor.latest.stale
+
+
+def test_an_informational_column_never_fails_the_gate() -> None:
+    world = World(normal_baseline(), informational=("b",))
+    world.serve([{"a": a} for a in normal_rows(500, seed=2)[:, 0].tolist()])
+    world.tick()
+    world.tick(12.0)
+    report = world.monitor.latest
+
+    assert "column b is absent" in str(report.stream("schema").cause)
+    assert report.status != "drift"
+    assert report.gate.verdict != "fail"
+
+
+def test_the_gate_counts_from_the_end_of_the_last_drift() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(5, shift=1.5)
+    ended = world.now
+    world.serve_blocks(40)
+    gate = world.monitor.latest.gate
+
+    assert gate.since is not None
+    assert gate.since >= ended - 10.0
+
+
+def test_a_forked_child_starts_anew_while_the_parent_holds_the_lock() -> None:
+    world = World(normal_baseline())
+    world.serve_blocks(5, shift=1.5)
+    with world.monitor.reading():
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            fresh = world.monitor.report()
+            os._exit(0 if (fresh.blocks, fresh.rows) == (0, 0) else 1)
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0

@@ -100,7 +100,8 @@ class Exposed:
             return self._refusal()
         accept = request.headers.get("accept", "")
         body, content_type = await self._kept.get(
-            ("metrics", accept), lambda: self._exposition.render(accept)
+            ("metrics", self._exposition.content_type(accept)),
+            lambda: self._exposition.render(accept),
         )
         return Response(body, headers={"content-type": content_type})
 

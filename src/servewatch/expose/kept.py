@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from threading import Lock
 from typing import NamedTuple, TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -33,6 +34,7 @@ class Kept:
         self._clock = clock
         self._seconds = seconds
         self._entries: LRUCache[Hashable, _Entry] = LRUCache(maxsize=KEPT)
+        self._lock = Lock()  # asked on the loop, filled in a thread
 
     async def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """Give the answer under *key*, made by *make* unless it is there."""
@@ -50,7 +52,8 @@ class Kept:
     def _fresh(
         self, entries: LRUCache[Hashable, _Entry], key: Hashable
     ) -> _Entry | None:
-        entry = entries.get(key)
+        with self._lock:
+            entry = entries.get(key)
         if entry is None or self._clock() - entry.at >= self._seconds:
             return None
         return entry
@@ -65,7 +68,8 @@ class Kept:
         entry = self._fresh(entries, key)
         if entry is None:
             entry = _Entry(self._clock(), make())
-            entries[key] = entry
+            with self._lock:
+                entries[key] = entry
         return entry
 
 

@@ -60,6 +60,11 @@ class Exposition(Collector):
         encoder, content_type = choose_encoder(accept)
         return encoder(self._registry), content_type
 
+    @staticmethod
+    def content_type(accept: str) -> str:
+        """Give the content type that *accept* asks for: there are but a few."""
+        return str(choose_encoder(accept)[1])
+
     def describe(self) -> Iterable[Metric]:
         """Tell prometheus_client no name beforehand: the registry is ours alone."""
         return ()

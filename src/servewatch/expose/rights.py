@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 from dataclasses import dataclass
 
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 COOKIE = "servewatch"
@@ -68,10 +70,25 @@ def _is_local(request: HTTPConnection) -> bool:
     peer = request.client
     return (
         not relayed
+        and not _is_cross_site(headers)
         and peer is not None
         and _is_loopback(peer.host)
         and _names_this_machine(headers.get("host", ""))
     )
+
+
+def _is_cross_site(headers: Headers) -> bool:
+    """Whether a page from elsewhere asks, by what a browser says of itself.
+
+    An app that allows every origin would else hand that page what this machine sees.
+    """
+    site = headers.get("sec-fetch-site", "none")
+    origin = headers.get("origin")
+    if site not in {"none", "same-origin"}:
+        return True
+    if origin is None:
+        return False
+    return origin.partition("://")[2].lower() != headers.get("host", "").lower()
 
 
 def _is_loopback(host: str) -> bool:
@@ -90,8 +107,12 @@ def _names_this_machine(host: str) -> bool:
     answers (DNS rebinding). Such a name has a dot; no public name goes without one.
     """
     name = host
+    if not host:
+        return False
     if host.startswith("["):
-        name = host[1:].partition("]")[0]
+        name, _, port = host[1:].partition("]")
+        if not re.fullmatch(r"(:[0-9]{1,5})?", port):
+            return False
     elif host.count(":") == 1:
         name = host.partition(":")[0]
     name = name.rstrip(".").lower()

@@ -15,6 +15,11 @@ def gate_since(source: Source, since: float) -> GateReport:
     The same test as the gate's own, on fewer blocks: those still kept, and none before
     the last drift, which ends what was established.
     """
+    with source.reading():
+        return _gate_since(source, since)
+
+
+def _gate_since(source: Source, since: float) -> GateReport:
     report, judge = source.latest, source.judge
     if report.gate.since is not None and since <= report.gate.since:
         return report.gate
@@ -28,7 +33,7 @@ def gate_since(source: Source, since: float) -> GateReport:
         used.append(block.window)
     for window in reversed(used):
         hits, rows = judge.panel.count(window.counts)
-        gate.update(hits, rows, tempering, window.rows)
+        gate.update(hits, rows, tempering, count=window.rows, at=window.start)
     verdict: GateVerdict = "pass" if gate.latched else "inconclusive"
     if report.status == "drift":
         verdict = "fail"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from servewatch.config import Config
@@ -45,6 +46,10 @@ class Source(Protocol):
     @property
     def layout(self) -> Layout:
         """Where the cells of a window are."""
+        ...
+
+    def reading(self) -> AbstractContextManager[object]:
+        """Hold the judge still while a block with `with` reads it."""
         ...
 
     @property

@@ -42,6 +42,7 @@ class Pass:
         self._tolerance = config.pass_tolerance
         self.logs = np.zeros((panel.sets, DROPS.size))
         self.rows = 0
+        self.since = float("nan")
         self.latched = False
         self.adopt(panel)
 
@@ -62,8 +63,18 @@ class Pass:
         """Whether there is anything that the gate could pass on."""
         return bool(self._asked.any())
 
-    def update(self, hits: Floats, rows: Floats, tempering: Floats, count: int) -> None:
-        """Fold in a block of *count* rows: hits (T,), rows (J,), eta (J,)."""
+    def update(
+        self,
+        hits: Floats,
+        rows: Floats,
+        tempering: Floats,
+        *,
+        count: int,
+        at: float,
+    ) -> None:
+        """Fold in a block of *count* rows from *at*: hits (T,), rows (J,), eta (J,)."""
+        if np.isnan(self.since):
+            self.since = at
         of = self._panel.of
         eta = tempering[of]
         self.logs += (eta * hits)[:, None] * self._hit
@@ -98,4 +109,4 @@ class Pass:
     def forget(self) -> None:
         """Start again: a drift or a new version ends what was established."""
         self.logs[:] = 0.0
-        self.rows, self.latched = 0, False
+        self.rows, self.since, self.latched = 0, float("nan"), False

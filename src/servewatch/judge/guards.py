@@ -90,15 +90,19 @@ class SourceDown:
 class SchemaChange:
     """Columns that vanish, appear or change their type: drift at once.
 
-    At least 20 rows and half of the last block; over with the first good block.
+    At least 20 rows and half of the last block; over with the first good block. A
+    column that is informational is named but does not gate.
     """
 
     def __init__(self, columns: Sequence[Watched], unknown: slice) -> None:
         """Watch *columns*, and rows with columns that the baseline lacks."""
         self.columns, self._unknown = columns, unknown
         self.found: tuple[str, ...] = ()
+        self.found_public: tuple[str, ...] = ()
+        self.is_gating = False
         self.since = float("nan")
         self._ends = _ends(columns)
+        self._gates = np.array([c.gates for c in columns], dtype=bool)
         self._absent = np.array([c.absent for c in columns], dtype=np.int64)
         self._odd = np.array([c.type_error for c in columns], dtype=np.int64)
 
@@ -108,6 +112,7 @@ class SchemaChange:
         absent = is_most(counts[self._absent], total)
         odd = is_most(counts[self._odd], total)
         found: list[str] = []
+        is_new = False
         for place in np.flatnonzero(absent | odd).tolist():
             name = self.columns[place].name
             if absent[place]:
@@ -116,11 +121,14 @@ class SchemaChange:
                 found.append(f"column {name} has another type")
         strangers = counts[self._unknown]  # rows without, rows with unknown columns
         if is_most(strangers[-1:], strangers.sum()).any():
-            found.append(f"new columns: {unknown}")
+            is_new = True
         if total.any() or strangers.any():
-            if found and not self.found:
+            if (found or is_new) and not self.found:
                 self.since = at
-            self.found = tuple(found)
+            # Names that callers made up are for those only who may see values.
+            self.found = (*found, *([f"new columns: {unknown}"] if is_new else ()))
+            self.found_public = (*found, *(["new columns"] if is_new else ()))
+            self.is_gating = is_new or bool((self._gates & (absent | odd)).any())
 
 
 def is_most(
@@ -193,6 +201,16 @@ class Envelope:
         started = (culprit >= 0) & (self.culprit[self._places] < 0)
         self.since[self._places[started]] = at
         self.culprit[self._places], self.share[self._places] = culprit, share
+
+    def table(self) -> NDArray[np.uint32]:
+        """Give the running totals behind the windows, a row a block."""
+        return np.array([np.concatenate(block) for block in self._blocks])
+
+    def restore(self, table: NDArray[np.uint32]) -> None:
+        """Take the running totals that `table` gave."""
+        cut = self._sets.size
+        blocks = [(row[:cut].copy(), row[cut:].copy()) for row in table]
+        self._blocks = deque(blocks, maxlen=self._blocks.maxlen)
 
     def _compare(
         self, length: int, bound: Floats, culprit: NDArray[np.int64], share: Floats

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import log
+from math import ceil, log
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from servewatch.judge.guards import Envelope, SchemaChange, SourceDown, Watched
 from servewatch.judge.latency import learn
 from servewatch.judge.panel import DRIFT, SEVERE, WARN, Panel
 from servewatch.judge.verdict import rows_to_detect
+from servewatch.sketch.recent import Recent
 
 if TYPE_CHECKING:
     from servewatch.config import Config
@@ -69,14 +70,25 @@ class Judge:
         self.dataset = np.zeros(2)
         self.dataset_on = np.zeros(2, dtype=bool)
         self.dataset_since = np.full(2, np.nan)
-        self.rows = np.zeros(len(streams))
+        # Long enough for the slowest stream that may say ok to have twice its rows.
+        self.recent = Recent(
+            len(streams),
+            seconds=config.horizon_seconds,
+            rows=ceil(2 * self.n_min * config.slow_deff),
+        )
         self.blocks = 0
         self._guarded = np.array([column.gates for column in columns], dtype=bool)
         self._counts_in = np.array([stream.gates for stream in streams], dtype=float)
         self.not_judged = np.array([self._is_deaf(stream) for stream in streams])
         self.gate = Pass(self.panel, config, left_out=self.not_judged)
         self.learned = np.zeros(cells, dtype=np.int64)
-        self._learning = [k for k, stream in enumerate(streams) if stream.learns]
+        self._learns = {k: s for k, s in enumerate(streams) if s.learns}
+        self._learning = list(self._learns)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Rows (J,) of every stream within the horizon."""
+        return self.recent.counts
 
     def _is_deaf(self, stream: Stream) -> bool:
         """Whether its own baseline is shorter than what a verdict would take."""
@@ -91,14 +103,14 @@ class Judge:
         deff = self.dependence.design_effects()
         eta = 1.0 / deff
         self.blocks += 1
-        self.rows += rows
+        self.recent.add(block.start, block.end, block.rows, rows.astype(np.int64))
         self._update_levels(hits, rows, eta, block.start)
         self._update_dataset(block.start)
         self.dependence.update(hits, rows, self.on[WARN])
         self.source_down.update(block.counts, block.start)
         self.schema_change.update(block.counts, unknown_names, block.start)
         self.envelope.update(hits, rows, block.start)
-        self._update_gate(hits, rows, eta, block.rows)
+        self._update_gate(hits, rows, eta, block)
         self._learn(block)
 
     def _update_levels(
@@ -145,11 +157,13 @@ class Judge:
             elif np.isnan(self.dataset_since[level]):
                 self.dataset_since[level] = at
 
-    def _update_gate(self, hits: Floats, rows: Floats, eta: Floats, count: int) -> None:
+    def _update_gate(
+        self, hits: Floats, rows: Floats, eta: Floats, block: Block
+    ) -> None:
         if self.has_drift:
             self.gate.forget()
         else:
-            self.gate.update(hits, rows, eta, count)
+            self.gate.update(hits, rows, eta, count=block.rows, at=block.start)
 
     @property
     def has_drift(self) -> bool:
@@ -158,18 +172,20 @@ class Judge:
         return bool(
             (self.on[DRIFT] & gates).any()
             or self.dataset_on[DRIFT]
-            or self.schema_change.found
+            or self.schema_change.is_gating
             or (self.source_down.lasting & self._guarded).any()
         )
 
     def signature(self) -> bytes:
         """Give bytes that stay the same as long as no status can have changed."""
-        enough = self.rows >= self.n_min * self.dependence.design_effects()
+        deff = self.dependence.design_effects()
         guards = self.source_down
         parts = (
             self.on,
             self.dataset_on,
-            enough,
+            self.rows >= self.n_min * deff,
+            self.rows >= self.n_min,
+            deff > self.config.slow_deff,
             self.envelope.culprit >= 0,
             guards.runs > 0,
             guards.lasting,
@@ -185,10 +201,13 @@ class Judge:
             span = self.panel.streams[place].span
             self.learned[span] += block.counts[span]
         for place in self.adopt_learned():
-            for evidence in self.levels:
-                evidence.reset(np.arange(self.rows.size) == place)
             self.dependence.blocks[place] = 0  # its warm-up only begins here
-            self.rows[place] = 0.0
+            self.recent.forget(place)
+
+    def relearn(self) -> None:
+        """Judge by what `learned` holds now, whatever was learned before."""
+        self._learning = list(self._learns)
+        self.adopt_learned()
 
     def adopt_learned(self) -> list[int]:
         """Judge by what was learned wherever that is enough; give the streams' places.
@@ -197,6 +216,8 @@ class Judge:
         """
         enough = self.config.latency_reference_rows
         streams, found = list(self.panel.streams), []
+        for place in self._learning:
+            streams[place] = self._learns[place]
         for place in self._learning:
             counts = self.learned[streams[place].span]
             if counts.sum() >= enough:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from servewatch.judge.judge import Judge
@@ -23,27 +24,43 @@ class _Array(msgspec.Struct, array_like=True, frozen=True):
 class _Packed(msgspec.Struct, array_like=True, frozen=True):
     version: int
     arrays: list[_Array]
+    histories: list[_Array]
     numbers: list[int]
+    gate_since: float
     schema_found: list[str]
+    schema_public: list[str]
     schema_since: float
 
 
 def pack_judge(judge: Judge) -> bytes:
     """Give everything that `observe` changed, as bytes."""
-    arrays = []
-    for owner, name in _arrays(judge):
-        array = getattr(owner, name)
-        little = array.astype(array.dtype.newbyteorder("<"))
-        arrays.append(_Array(little.dtype.str, array.shape, little.tobytes()))
+    gate, schema = judge.gate, judge.schema_change
     return msgspec.msgpack.encode(
         _Packed(
             version=VERSION,
-            arrays=arrays,
-            numbers=[judge.blocks, judge.gate.rows, int(judge.gate.latched)],
-            schema_found=list(judge.schema_change.found),
-            schema_since=judge.schema_change.since,
+            arrays=[_pack(getattr(owner, name)) for owner, name in _arrays(judge)],
+            histories=[_pack(judge.recent.table()), _pack(judge.envelope.table())],
+            numbers=[
+                judge.blocks,
+                gate.rows,
+                int(gate.latched),
+                int(schema.is_gating),
+            ],
+            gate_since=gate.since,
+            schema_found=list(schema.found),
+            schema_public=list(schema.found_public),
+            schema_since=schema.since,
         )
     )
+
+
+def _pack(array: NDArray[Any]) -> _Array:
+    little = array.astype(array.dtype.newbyteorder("<"))
+    return _Array(little.dtype.str, array.shape, little.tobytes())
+
+
+def _unpack(packed: _Array) -> NDArray[Any]:
+    return np.frombuffer(packed.raw, np.dtype(packed.kind)).reshape(packed.shape)
 
 
 def unpack_judge(judge: Judge, raw: bytes) -> None:
@@ -56,22 +73,31 @@ def unpack_judge(judge: Judge, raw: bytes) -> None:
         packed = msgspec.msgpack.decode(raw, type=_Packed)
         now = [getattr(owner, name) for owner, name in slots]
         arrays = [
-            np.frombuffer(a.raw, np.dtype(a.kind)).reshape(a.shape).astype(old.dtype)
-            for a, old in zip(packed.arrays, now, strict=True)
+            _unpack(array).astype(old.dtype)
+            for array, old in zip(packed.arrays, now, strict=True)
         ]
-        blocks, rows, latched = packed.numbers
+        recent, envelope = map(_unpack, packed.histories)
+        blocks, rows, latched, is_gating = packed.numbers
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         message = f"not the state of this judge: {error}"
         raise ValueError(message) from error
-    if packed.version != VERSION or [a.shape for a in arrays] != [a.shape for a in now]:
+    shapes = [array.shape for array in arrays] == [array.shape for array in now]
+    widths = recent.shape[1:], envelope.shape[1:]
+    fits = widths == (judge.recent.table().shape[1:], judge.envelope.table().shape[1:])
+    if packed.version != VERSION or not (shapes and fits):
         message = f"not the state of this judge: version {packed.version}, other shapes"
         raise ValueError(message)
     for (owner, name), array in zip(slots, arrays, strict=True):
         setattr(owner, name, array)
+    judge.recent.restore(recent)
+    judge.envelope.restore(envelope)
     judge.blocks, judge.gate.rows, judge.gate.latched = blocks, rows, bool(latched)
-    judge.schema_change.found = tuple(packed.schema_found)
-    judge.schema_change.since = packed.schema_since
-    judge.adopt_learned()
+    judge.gate.since = packed.gate_since
+    schema = judge.schema_change
+    schema.found, schema.since = tuple(packed.schema_found), packed.schema_since
+    schema.found_public = tuple(packed.schema_public)
+    schema.is_gating = bool(is_gating)
+    judge.relearn()
 
 
 def _arrays(judge: Judge) -> Iterator[tuple[object, str]]:
@@ -85,5 +111,5 @@ def _arrays(judge: Judge) -> Iterator[tuple[object, str]]:
         yield judge.source_down, name
     for name in ("culprit", "share", "since"):
         yield judge.envelope, name
-    for name in ("on", "dataset", "dataset_on", "dataset_since", "rows", "learned"):
+    for name in ("on", "dataset", "dataset_on", "dataset_since", "learned"):
         yield judge, name

@@ -52,7 +52,6 @@ class Stream:
     learns: bool = False
     envelope: dict[int, NDArray[np.float64]] | None = None
     unit: str = "rows"
-    season_covered: bool = True
 
     @property
     def sets(self) -> int:

@@ -205,9 +205,10 @@ def _schema(judge: Judge) -> list[Verdict]:
     change = judge.schema_change
     if not change.columns:
         return []
-    cause = "; ".join(change.found) or None
+    cause, public = "; ".join(change.found) or None, None
     if cause is not None:
-        cause += f" since {time_text(change.since)}"
+        since = f" since {time_text(change.since)}"
+        cause, public = cause + since, "; ".join(change.found_public) + since
     return [
         Verdict(
             name=SCHEMA,
@@ -221,11 +222,11 @@ def _schema(judge: Judge) -> list[Verdict]:
             rows=int(judge.rows.max(initial=0)),
             rows_to_detect=20,
             design_effect=1.0,
-            gates=True,
+            gates=change.is_gating or cause is None,
             reason="schema" if cause else None,
             since=float(change.since) if cause else None,
             cause=cause,
-            cause_public=cause,
+            cause_public=public,
         )
     ]
 

@@ -30,4 +30,6 @@ class RecentFaults:
 
     def recent(self, now: float) -> list[str]:
         """Give the sites that failed in the five minutes before *now*."""
-        return sorted(s for s, at in self._at.items() if now - at <= LATELY_SECONDS)
+        return sorted(
+            s for s, at in list(self._at.items()) if now - at <= LATELY_SECONDS
+        )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import reduce
+from os import getpid
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +13,11 @@ from servewatch.baseline.streams import streams, watched
 from servewatch.judge.judge import Judge
 from servewatch.judge.state import pack_judge, unpack_judge
 from servewatch.judge.stream import Block
-from servewatch.judge.summary import verdicts
-from servewatch.judge.verdict import overall
 from servewatch.monitor.changes import Changes
 from servewatch.monitor.faults import RecentFaults
 from servewatch.monitor.reporting import Reporter
 from servewatch.monitor.service import service_streams
+from servewatch.record.forking import renew_after_fork
 from servewatch.sketch.blocks import block_number
 from servewatch.sketch.layout import NO_COLUMNS
 from servewatch.sketch.window import Window
@@ -71,10 +72,28 @@ class Monitor:
         self._faults = RecentFaults()
         self._number: int | None = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
-        last = store.last()
+        self._active = clock()
+        self._resume()
+        renew_after_fork(self)
+
+    def _resume(self) -> None:
+        """Go on from what the store holds."""
+        last = self._store.last()
         self._sealed = None if last is None else last[0]
         if last is not None:
             unpack_judge(self.judge, last[1])
+        self._evidence = pack_judge(self.judge)
+
+    def after_fork(self) -> None:
+        """Start anew in a child: the parent judges what it saw itself."""
+        self._lock = RLock()
+        self._store = self._store.after_fork()
+        self._worker = f"{self._worker}-{getpid()}"
+        self.judge = self._new_judge()
+        self._reporter = self._reporter.renewed()
+        self._number = None
+        self._window = Window.empty(self.layout, 0.0, 0.0)
+        self._resume()
 
     def _new_judge(self) -> Judge:
         content = None if self.baseline is None else self.baseline.content
@@ -100,7 +119,10 @@ class Monitor:
         with self._lock:
             at = self._clock() if now is None else now
             self._open(at)
+            before = self._window.rows + self._window.requests
             self._drain.into(self._window)
+            if self._window.rows + self._window.requests > before:
+                self._active = at
             self._append()
 
     def _open(self, at: float) -> None:
@@ -127,7 +149,7 @@ class Monitor:
                 at - self.config.grace_seconds, self.config.block_seconds
             )
             self._close(closed)
-            return self._reporter.report(self.judge, at)
+            return self._reporter.report(self.judge, at, self._active)
 
     def advance(self, at: float) -> Window:
         """Close every block that ends by *at* and give the window open then."""
@@ -145,6 +167,8 @@ class Monitor:
             self._append()
             if self._number is not None:
                 self._close(self._number + 1, keep_small=False)
+                self._window = Window.empty(self.layout, 0.0, 0.0)
+                self._number = None
 
     def _close(self, before: int, *, keep_small: bool = True) -> None:
         """Seal the blocks below *before*; those too small join the next."""
@@ -155,46 +179,55 @@ class Monitor:
         for number, window in self._store.read(before).items():
             parts.append(number)
             windows.append(window)
-            if sum(part.volume for part in windows) >= self.config.block_rows:
-                self._seal(parts, windows)
+            merged = reduce(Window.merge, windows)
+            if merged.volume >= self.config.block_rows:
+                self._seal(parts, merged)
                 parts, windows = [], []
         if windows and not keep_small:
-            self._seal(parts, windows)
+            self._seal(parts, reduce(Window.merge, windows))
 
-    def _seal(self, parts: list[int], windows: list[Window]) -> None:
-        window = reduce(Window.merge, windows)
+    def _seal(self, parts: list[int], window: Window) -> None:
+        """Judge a block and write it; what cannot be written was never judged."""
+        try:
+            taken = self._judge(parts, window)
+        except BaseException:
+            unpack_judge(self.judge, self._evidence)
+            raise
+        if taken:
+            self._reporter.add(window)
+            self._changes.tell(self.judge, window.end)
+            return
+        last = self._store.last()  # another holder sealed it: its evidence is the truth
+        self._sealed = None if last is None else last[0]
+        unpack_judge(self.judge, self._evidence if last is None else last[1])
+
+    def _judge(self, parts: list[int], window: Window) -> bool:
         block = Block(parts[-1], window.start, window.end, window.counts, window.rows)
         self.judge.observe(block, ", ".join(window.unknown))
-        self._reporter.add(window)
-        sealed = Sealed(parts[-1], window)
+        evidence = pack_judge(self.judge)
         taken = self._store.seal(
-            sealed,
+            Sealed(block.number, window),
             parts=parts,
-            evidence=pack_judge(self.judge),
+            evidence=evidence,
             after=self._sealed,
             holder=self._worker,
         )
-        if not taken:  # another holder sealed it: its evidence is the truth
-            last = self._store.last()
-            if last is not None:
-                self._sealed = last[0]
-                unpack_judge(self.judge, last[1])
-            return
-        self._sealed = sealed.number
-        self._changes.tell(self.judge, window.end)
+        if taken:
+            self._sealed, self._evidence = block.number, evidence
+        return taken
 
     def report(self) -> Report:
         """Flush, then give the Report; counts are current, verdicts as of the block."""
         with self._lock:
             at = self._clock()
             self.flush(at)
-            return self._reporter.report(self.judge, at)
+            return self._reporter.report(self.judge, at, self._active)
 
     @property
     def latest(self) -> Report:
         """The Report as of the last flush; cheap to ask for."""
         with self._lock:
-            return self._reporter.report(self.judge, self._clock())
+            return self._reporter.report(self.judge, self._clock(), self._active)
 
     def blocks(self, since: int) -> list[Sealed]:
         """Give the sealed blocks still kept whose number is at least *since*."""
@@ -211,7 +244,6 @@ class Monitor:
             "baseline": None if self.baseline is None else self.baseline.digest,
         }
 
-    def overall(self) -> str:
-        """Give the status alone."""
-        with self._lock:
-            return overall(verdicts(self.judge))
+    def reading(self) -> AbstractContextManager[object]:
+        """Hold the judge still while a block with `with` reads it."""
+        return self._lock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isnan
 from typing import TYPE_CHECKING, Any
 
 from servewatch.judge.summary import verdicts
@@ -50,7 +50,6 @@ class Reporter:
         self._shapes = Shapes(profiles, layout)
         self._recent: Recent | None = None
         self._first: float | None = None
-        self._last: float | None = None
         self._block = -1
         self._verdicts: list[Verdict] = []
         self._streams: list[StreamReport] = []
@@ -65,11 +64,20 @@ class Reporter:
             )
         if self._first is None:
             self._first = window.start
-        self._last = window.end
         self._recent.add(window.start, window.end, window.rows, window.counts)
 
-    def report(self, judge: Judge, at: float) -> Report:
-        """Give the Report at *at* (Unix seconds)."""
+    def renewed(self) -> Reporter:
+        """Give one that has seen nothing yet."""
+        return Reporter(
+            self._config,
+            self._baseline,
+            self._layout,
+            self._totals,
+            n_min=self._n_min,
+        )
+
+    def report(self, judge: Judge, at: float, active: float) -> Report:
+        """Give the Report at *at*; *active* is when a row or request last came."""
         if self._block != judge.blocks:
             self._renew(judge)
             self._block = judge.blocks
@@ -78,7 +86,6 @@ class Reporter:
         if status == "insufficient_data":
             reason = self._why_open()
         accounting = self._totals.accounting()
-        idle = self._last is not None and at - self._last > self._config.stale_seconds
         return Report(
             status=status,
             gate=self._gate(judge, status),
@@ -87,7 +94,7 @@ class Reporter:
             since=self._first,
             rows=int(accounting["recorded"]),
             blocks=judge.blocks,
-            stale=idle,
+            stale=at - active > self._config.stale_seconds,
             streams=self._streams,
             incidents=incidents(self._verdicts),
             latency=self._latency(),
@@ -166,7 +173,7 @@ class Reporter:
             verdict = "fail"
         return GateReport(
             verdict=verdict,
-            since=self._first,
+            since=None if isnan(judge.gate.since) else judge.gate.since,
             rows=judge.gate.rows,
             rows_needed=0 if status == "drift" else judge.gate.rows_needed(),
             left_out=left_out,

@@ -73,8 +73,11 @@ class Window:
 
     @property
     def volume(self) -> int:
-        """Rows, or requests where nothing was scored: what a block is filled by."""
-        return max(self.rows, self.requests)
+        """Rows, or requests where nothing was scored: what a block is filled by.
+
+        Health checks beside a model must not close a block of its few rows.
+        """
+        return self.rows or self.requests
 
 
 def merge_names(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:

@@ -83,6 +83,10 @@ class MemoryStore:
                 self._sealed.popleft()
             return count - len(self._sealed)
 
+    def after_fork(self) -> MemoryStore:
+        """Give an empty one: what the parent saw, the parent keeps."""
+        return MemoryStore(self._kept_bytes)
+
     def lease(self, holder: str, now: float, seconds: float) -> bool:
         """Take or renew the lease until *now* + *seconds*; False if another has it."""
         with self._lock:

@@ -54,5 +54,8 @@ class Store(Protocol):
     def prune(self, before: int) -> int:
         """Forget sealed blocks below *before*; give how many."""
 
+    def after_fork(self) -> Store:
+        """Give the store to use in a forked child; nothing may be closed or sent."""
+
     def lease(self, holder: str, now: float, seconds: float) -> bool:
         """Take or renew the lease until *now* + *seconds*; False if another has it."""
