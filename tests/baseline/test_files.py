@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -191,7 +192,9 @@ def test_dictionary_encoded_parquet_is_categories(tmp_path: Path) -> None:
 def test_a_row_of_another_length_is_named_without_its_values(tmp_path: Path) -> None:
     path = csv(tmp_path, "a,b\n1,2\nsecret\n")
 
-    with pytest.raises(DataError, match=r"1 values.*expected 2") as caught:
+    with pytest.raises(
+        DataError, match=r"line 3 has 1 value .*a\.csv.*expected 2"
+    ) as caught:
         read_file(path, ["a", "b"])
 
     assert "secret" not in str(caught.value)
@@ -202,6 +205,8 @@ def test_a_row_of_another_length_is_named_without_its_values(tmp_path: Path) -> 
     [
         (b"", "the file is empty"),
         (b"a,b\n1,\xff\n", "not UTF-8"),
+        (b"\0" * 1000, "no text: it holds NUL bytes"),
+        ("a,b\n1,2\n".encode("utf-16"), "no text: it holds NUL bytes"),
     ],
 )
 def test_a_csv_that_cannot_be_read_says_why(
@@ -211,6 +216,64 @@ def test_a_csv_that_cannot_be_read_says_why(
 
     with pytest.raises(DataError, match=reason):
         read_file(path, names_in_file(path))
+
+
+def test_the_line_of_a_ragged_row_counts_blank_lines_and_those_in_quotes(
+    tmp_path: Path,
+) -> None:
+    path = csv(tmp_path, 'a,b\n\n"x\ny",2\n1,2,3\n')
+
+    with pytest.raises(DataError, match="line 5 has 3 values"):
+        read_file(path, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'ts,age,city\n2026-01-01,1,"abc\n2026-01-01,1,b\n',
+        'ts,age,city\n2026-01-01,"1,abc\n2026-01-01,1,b\n',
+        'ts,age,city\n2026-01-01,1,"abc\n' + "2026-01-01,1,b\n" * 20_000,
+    ],
+    ids=["last column", "other column", "more than Python's reader takes"],
+)
+def test_a_quote_that_is_never_closed_is_named(text: str, tmp_path: Path) -> None:
+    path = csv(tmp_path, text)
+
+    with pytest.raises(DataError, match=r"a quote in line 2 is never closed.*a\.csv"):
+        read_file(path, ["age"])
+
+
+def test_an_open_quote_is_named_in_a_file_of_many_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("servewatch.baseline.csv_file.BLOCK_BYTES", 256)
+    path = csv(tmp_path, "a,b\n" + "1,2\n" * 500 + '1,"x\n' + "1,2\n" * 500)
+
+    with pytest.raises(DataError, match="a quote in line 502 is never closed"):
+        list(read_batches(path, {"a": "numeric"}))
+
+
+def test_quotes_in_values_without_quotes_are_values(tmp_path: Path) -> None:
+    path = csv(tmp_path, 'a,b\n5" pipe,2\n"say ""hi""",3\n')
+
+    assert texts(read_file(path, ["a"]).columns["a"].values) == ['5" pipe', 'say "hi"']
+
+
+def test_values_may_hold_line_breaks(tmp_path: Path) -> None:
+    path = csv(tmp_path, 'a,b\n"x\ny",2\n')
+
+    assert texts(read_file(path, ["a"]).columns["a"].values) == ["x\ny"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_packed_csv_is_known_by_its_bytes(
+    name: str, *, packed: bool, tmp_path: Path
+) -> None:
+    text = b"a,b\n1,2\n"
+    path = csv(tmp_path, gzip.compress(text) if packed else text, name)
+
+    assert read_file(path, ["a", "b"]).rows == 1
 
 
 def test_a_parquet_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from servewatch.baseline import Baseline
 from tests.baseline.rows import ROWS, build, frame
 
 
@@ -24,6 +25,13 @@ def test_few_rows_say_how_wide_tolerance_becomes() -> None:
 
     assert "Only 120 rows" in notes
     assert "instead of 0.10" in notes
+
+
+def test_one_row_in_one_block_is_told_in_the_singular() -> None:
+    notes = " ".join(Baseline.build({"x": [1.0]}, ordered=True).notes)
+
+    assert "Only 1 row: " in notes
+    assert "Only 1 block in time order" in notes
 
 
 def test_constant_and_empty_columns_are_named() -> None:

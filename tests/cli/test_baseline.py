@@ -84,6 +84,32 @@ def test_the_features_can_be_named(folder: Path) -> None:
     assert [column.name for column in schema.features] == ["store"]
 
 
+def test_a_model_without_predictions_has_a_baseline_too(folder: Path) -> None:
+    train, out = str(folder / "train.csv"), str(folder / "out.json")
+
+    result = run(
+        app,
+        ["baseline", "build", train, "--ignore", "id", "--timestamp", "at", "-o", out],
+    )
+
+    assert result.exit_code == 0, result.output
+    roles = {column.role for column in Baseline.load(out).schema.columns}
+    assert roles == {"feature"}
+
+
+def test_too_few_features_name_the_file(folder: Path) -> None:
+    (folder / "one.csv").write_text("p\n1\n2\n")
+    out = str(folder / "out.json")
+
+    result = run(
+        app,
+        ["baseline", "build", str(folder / "one.csv"), "--prediction", "p", "-o", out],
+    )
+
+    assert result.exit_code == 2
+    assert "one.csv): found 0" in result.stderr
+
+
 def test_the_environment_is_taken_into_account(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +125,9 @@ def test_the_environment_is_taken_into_account(
     ("more", "message"),
     [
         (["--target", "yy"], "there is no column 'yy'"),
+        (["--target", "yy"], "train.csv"),
+        (["--timestamp", "a"], "train.csv): found"),
+        (["--prediction", "pp"], "valid.parquet): found"),
         (["--kind", "store"], "--kind cannot be read: found 'store'"),
         (["--kind", "store=text"], "expected numeric, categorical, boolean"),
         (["--evaluation", "gone.csv"], "there is no such file (in gone.csv)"),

@@ -74,13 +74,37 @@ def test_the_environment_sets_the_blocks(folder: Path) -> None:
         ("nothing.csv", "m.json", "no such file"),
         ("served.csv", "served.csv", "served.csv"),
         ("m.json", "m.json", "this kind of file is not known"),
+        ("twice.csv", "m.json", "column names must differ"),
+        ("head.csv", "m.json", "the data has no rows"),
     ],
 )
 def test_what_cannot_be_read_is_exit_code_2(
     folder: Path, served: str, baseline: str, message: str
 ) -> None:
+    (folder / "twice.csv").write_text("x,x\n1,2\n")
+    (folder / "head.csv").write_text("x\n")
+
     result = run(app, ["replay", str(folder / served), "-b", str(folder / baseline)])
 
     assert result.exit_code == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_late_rows_are_a_warning(folder: Path) -> None:
+    path = folder / "late.csv"
+    lines = [f"{place},0.1\n" for place in (*range(100), 3)]
+    path.write_text("at,x\n" + "".join(lines))
+
+    result = run(
+        app, ["replay", str(path), "-b", str(folder / "m.json"), "--timestamp", "at"]
+    )
+
+    assert result.exit_code == 0
+    assert "warning: 1 row came late" in result.stdout
+
+
+def test_the_help_says_that_drift_is_no_failure() -> None:
+    text = " ".join(run(app, ["replay", "--help"]).stdout.split())
+
+    assert "0 it ran, whatever it says of the rows" in text

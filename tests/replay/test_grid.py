@@ -29,6 +29,15 @@ def test_a_row_out_of_order_counts_in_the_interval_that_is_open() -> None:
 
     assert pieces == [Piece(0, 3, 11.0), Piece(3, 4, 21.0)]
     assert grid.late == 1
+    assert grid.first_late == 2
+
+
+def test_the_first_late_row_is_counted_from_the_start_of_the_file() -> None:
+    grid = Grid(10.0)
+    list(grid.cut(np.array([1.0, 11.0])))
+    list(grid.cut(np.array([12.0, 5.0, 6.0])))
+
+    assert (grid.rows, grid.late, grid.first_late) == (5, 2, 4)
 
 
 def test_disorder_within_an_interval_is_not_late() -> None:

@@ -199,3 +199,71 @@ def test_a_file_of_something_else_is_an_error_at_once(
 ) -> None:
     with pytest.raises(DataError, match="shares no column with the baseline"):
         Replay(write({"temperature": [1.0]}), baseline)
+
+
+@pytest.mark.parametrize("rows", [400, 5000])
+def test_a_reversed_file_is_refused_before_any_change_is_told(
+    baseline: Baseline, write: Callable[..., Path], rows: int
+) -> None:
+    columns = some_rows(rows, 2, shift=3.0)
+    columns["at"] = [float(rows - place) for place in range(rows)]
+    running = iter(Replay(write(columns), baseline, timestamp="at"))
+
+    # The error comes where the first change would.
+    with pytest.raises(DataError, match=r"not in time order.*row .*sort .* by at"):
+        next(running)
+
+
+@pytest.mark.parametrize(("late", "refused"), [(99, False), (100, True)])
+def test_a_small_share_of_late_rows_is_refused_from_a_hundred_on(
+    baseline: Baseline, write: Callable[..., Path], *, late: int, refused: bool
+) -> None:
+    rows = some_rows(4000, 2)
+    rows["at"] = [place / 10 for place in range(4000 - late)] + [1.0] * late
+    running = Replay(write(rows), baseline, timestamp="at")
+
+    if refused:
+        with pytest.raises(DataError, match=r"100 of the first 4,000 .*row 3,901"):
+            list(running)
+    else:
+        list(running)
+        assert running.summary()["late_rows"] == late
+
+
+def test_one_late_row_in_a_hundred_is_served_late(
+    baseline: Baseline, write: Callable[..., Path]
+) -> None:
+    rows = some_rows(20_000, 2)
+    rows["at"] = [place / 10 for place in range(19_800)] + [1.0] * 200
+    running = Replay(write(rows), baseline, timestamp="at")
+    list(running)
+
+    assert running.summary()["late_rows"] == 200
+
+
+@pytest.mark.parametrize("name", ["served.csv", "served.parquet"])
+def test_a_column_that_is_there_twice_is_an_error_at_once(
+    baseline: Baseline, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    if name == "served.csv":
+        path.write_text("size,size\n1,2\n")
+    else:
+        pq.write_table(pa.Table.from_arrays([[1.0], [2.0]], ["size", "size"]), path)
+
+    with pytest.raises(DataError, match=r"column names must differ.*'size' twice"):
+        Replay(path, baseline)
+
+
+@pytest.mark.parametrize("name", ["served.csv", "served.parquet"])
+def test_a_file_without_rows_is_an_error(
+    baseline: Baseline, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    if name == "served.csv":
+        path.write_text("size,colour\n")
+    else:
+        pq.write_table(pa.table({"size": pa.array([], pa.float64())}), path)
+
+    with pytest.raises(DataError, match=f"the data has no rows.*{name}"):
+        list(Replay(path, baseline))

@@ -22,6 +22,7 @@ from servewatch.baseline.notes import notes_of
 from servewatch.baseline.profile import ColumnProfile, Content, Lineage
 from servewatch.baseline.roles import Roles, assign
 from servewatch.config import Config
+from servewatch.errors import BaselineError
 from servewatch.schema import Column, Kind, Schema
 from servewatch.sketch.layout import Layout
 
@@ -104,6 +105,13 @@ class Baseline:
 
         Nothing in the file is ever executed.
         """
+        if not isinstance(path, str | PathLike):
+            raise BaselineError(
+                "this is no baseline",
+                found=type(path).__name__,
+                expected="a Baseline or the path of its file",
+                remedy="build one with Baseline.build or `servewatch baseline build`",
+            )
         content, lineage = package.read(Path(path))
         return cls(content, lineage, notes_of(content, layout_of(content), Config()))
 

@@ -6,7 +6,6 @@ on the one odd value further down, which is just what has to be counted.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from servewatch.baseline.arrow import (
     parse,
     parse_booleans,
 )
+from servewatch.baseline.csv_fault import Bytes, guarded
 from servewatch.baseline.table import (
     RawColumn,
     Table,
@@ -31,7 +31,6 @@ from servewatch.baseline.table import (
     numbers,
     texts,
 )
-from servewatch.errors import DataError
 from servewatch.schema import Kind
 from servewatch.sketch.encode import Coded
 
@@ -44,14 +43,14 @@ NULLS = [
     *("1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan"),
     "null",
 ]
-RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 TRUTHS = frozenset({"true", "false"})
 
 
 def names(path: Path) -> list[str]:
     """Give the column names of the first line, in order, as often as they occur."""
-    with _guarded(path):
-        return list(_open(path, None).schema.names)
+    file = _bytes(path)
+    with guarded(file):
+        return list(_open(file, None).schema.names)
 
 
 def read(path: Path, wanted: Collection[str]) -> Table:
@@ -163,17 +162,22 @@ class _Growing:
 def _texts(path: Path, order: list[str]) -> Iterator[Any]:
     if not order:
         return
-    with _guarded(path):
-        yield from _open(path, order)
+    file = _bytes(path)
+    with guarded(file):
+        yield from _open(file, order)
+    file.check_end()
 
 
-def _open(path: Path, order: list[str] | None) -> Any:
+def _bytes(path: Path) -> Bytes:
+    return Bytes(path, "\t" if ".tsv" in path.name.lower() else ",")
+
+
+def _open(file: Bytes, order: list[str] | None) -> Any:
     kinds = None if order is None else dict.fromkeys(order, pa.string())
-    delimiter = "\t" if ".tsv" in path.name.lower() else ","
     return csv.open_csv(
-        str(path),
+        file.stream(),
         read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
-        parse_options=csv.ParseOptions(delimiter=delimiter),
+        parse_options=csv.ParseOptions(delimiter=file.delimiter),
         convert_options=csv.ConvertOptions(
             column_types=kinds,
             include_columns=order,
@@ -181,42 +185,3 @@ def _open(path: Path, order: list[str] | None) -> Any:
             null_values=NULLS,
         ),
     )
-
-
-class _guarded:  # noqa: N801 - reads as the statement that it is
-    """Turns pyarrow's errors into ours, without the values that they quote."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: object, error: BaseException | None, trace: object
-    ) -> None:
-        if not isinstance(error, pa.ArrowException | OSError):
-            return
-        reason = str(error)
-        found = RAGGED.search(reason)
-        if found:
-            place = f"row {found[1]} has" if found[1] else "a row has"
-            raise DataError(
-                f"{place} {found[3]} values",
-                where=str(self._path),
-                expected=f"{found[2]}, one for every column",
-                remedy="quote values that hold a comma, or drop the row",
-            ) from error
-        if "UTF8" in reason:
-            raise DataError(
-                "the file holds bytes that are not UTF-8",
-                where=str(self._path),
-                remedy="save it as UTF-8",
-            ) from error
-        known = "Empty CSV file" in reason
-        raise DataError(
-            "the file is empty" if known else "the file cannot be read as CSV",
-            where=str(self._path),
-            expected="a line of column names, then rows",
-            remedy="write it anew",
-        ) from error

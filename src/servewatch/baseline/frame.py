@@ -45,7 +45,7 @@ def names_of(data: Any) -> list[str]:
     if twice:
         raise DataError(
             "column names must differ",
-            where=_where(data),
+            where=where_of(data),
             found=f"{min(twice)!r} twice",
             remedy="rename one of them",
         )
@@ -95,7 +95,8 @@ def known_column(name: str, names: Iterable[str], *, where: str | None = None) -
     )
 
 
-def _where(data: Any) -> str | None:
+def where_of(data: Any) -> str | None:
+    """Give the path of a file; other data has no name."""
     return str(data) if isinstance(data, str | Path) else None
 
 

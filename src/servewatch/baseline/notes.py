@@ -59,9 +59,9 @@ def _order(content: Content) -> Iterator[str]:
         )
     elif content.blocks < DISJOINT_WINDOWS:
         yield (
-            f"Only {content.blocks} blocks in time order, where {DISJOINT_WINDOWS} are "
-            "needed to measure how they depend on each other: the first minutes are "
-            "judged eight times slower."
+            f"Only {_counted(content.blocks, 'block')} in time order, where "
+            f"{DISJOINT_WINDOWS} are needed to measure how they depend on each other: "
+            "the first minutes are judged eight times slower."
         )
 
 
@@ -76,6 +76,10 @@ def _season(content: Content) -> Iterator[str]:
             f"The rows span {days:,.3g} days: the season of a {cycle} is not covered, "
             "and changes that follow the calendar will look like drift."
         )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _moment(text: str) -> datetime:
@@ -96,8 +100,8 @@ def _rows(content: Content, config: Config) -> Iterator[str]:
     bound = float(clopper_pearson_upper(half, rows, level)[0])
     tolerance = max(float(binary_js(0.5, bound)), config.tolerance_drift)
     yield (
-        f"Only {fewest:,} rows: a share of one half has to pass {bound:.0%} before it "
-        f"counts, a tolerance of {tolerance:.2f} instead of "
+        f"Only {_counted(fewest, 'row')}: a share of one half has to pass {bound:.0%} "
+        f"before it counts, a tolerance of {tolerance:.2f} instead of "
         f"{config.tolerance_drift:.2f}."
     )
 

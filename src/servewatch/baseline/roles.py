@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from servewatch.baseline.frame import known_column, names_of
+from servewatch.baseline.frame import known_column, names_of, where_of
 from servewatch.errors import BaselineError
 from servewatch.schema import Kind
 
@@ -65,20 +65,19 @@ def assign(
         else (prediction,) if isinstance(prediction, str)
         else tuple(prediction)
     )  # fmt: skip
+    parts = {where_of(train) or "train": names}
+    if evaluation is not None:
+        parts[where_of(evaluation) or "evaluation"] = others
     for name in predictions:
-        known_column(name, others, where="evaluation" if others is not names else None)
+        known_column(name, others, where=[*parts][-1])
     for name in (*ignore, *([target] if target else [])):
-        known_column(name, [*names, *others])
-    for name in [timestamp] if timestamp else []:
-        known_column(name, names, where="train")
-        known_column(name, others, where="evaluation")
+        known_column(name, [*names, *others], where=" and ".join(parts))
+    _check_everywhere([timestamp] if timestamp else [], parts)
     taken = [*predictions, *(name for name in (target, timestamp) if name)]
     _refuse_twice([*taken, *ignore])
     free = [n for n in names if n not in taken and n not in ignore]
     chosen = tuple(free if features is None else features)
-    for name in chosen:
-        known_column(name, names, where="train")
-        known_column(name, others, where="evaluation")
+    _check_everywhere(chosen, parts)
     _refuse_twice([*taken, *ignore, *chosen])
     used = {*chosen, *taken}
     left = tuple(sorted({n for n in (*names, *others) if n not in used}))
@@ -86,7 +85,7 @@ def assign(
         known_column(name, used, where="kinds")
     for name in segments:
         known_column(name, chosen, where="segments, which name features")
-    _check(chosen, kinds, (*chosen, *taken))
+    _check(chosen, kinds, (*chosen, *taken), where_of(train))
     return Roles(
         features=chosen,
         predictions=predictions,
@@ -103,6 +102,14 @@ def assign(
     )
 
 
+def _check_everywhere(
+    wanted: Sequence[str], parts: Mapping[str, Sequence[str]]
+) -> None:
+    for name in wanted:
+        for where, names in parts.items():
+            known_column(name, names, where=where)
+
+
 def _refuse_twice(names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
@@ -114,11 +121,15 @@ def _refuse_twice(names: Sequence[str]) -> None:
 
 
 def _check(
-    features: Sequence[str], kinds: Mapping[str, Kind], names: Sequence[str]
+    features: Sequence[str],
+    kinds: Mapping[str, Kind],
+    names: Sequence[str],
+    where: str | None,
 ) -> None:
     if not 0 < len(features) <= MOST_FEATURES:
         raise BaselineError(
             "the number of features is out of range",
+            where=where,
             found=len(features),
             expected=f"1 to {MOST_FEATURES:,}",
             remedy="name fewer of them, or ignore fewer",

@@ -64,7 +64,8 @@ def servewatch(
     Is the model still seeing the world it was trained on? Is it still right? If not,
     where did it break?
 
-    Exit codes: 0 done or pass, 1 fail, 2 bad input or no answer, 3 inconclusive.
+    Exit codes: 0 done, 2 bad usage or input, or no answer. `gate` alone also answers
+    by them: 0 pass, 1 fail, 3 inconclusive.
     """
 
 

@@ -34,11 +34,11 @@ TrainFile = Annotated[
     Path, typer.Argument(help="CSV or Parquet: the rows the model was trained on.")
 ]
 Predictions = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         "--prediction",
         metavar="COLUMN",
-        help="What the model answered; again for every output.",
+        help="What the model answered; again for every output. None by default.",
     ),
 ]
 Output = Annotated[
@@ -100,8 +100,8 @@ ModelVersion = Annotated[str, typer.Option("--version", help="The model's versio
 def build(
     file: TrainFile,
     *,
-    prediction: Predictions,
     output: Output,
+    prediction: Predictions = None,
     evaluation: EvaluationFile = None,
     target: Target = None,
     timestamp: Timestamp = None,
@@ -115,6 +115,8 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Build a baseline file from training rows and say what is worth knowing about it.
+
+    Exit codes: **0** done, **2** bad input.
 
     For example:
 
@@ -134,7 +136,7 @@ def build(
             file,
             evaluation=evaluation,
             target=target,
-            prediction=prediction,
+            prediction=prediction or None,
             timestamp=timestamp,
             ordered=ordered,
             features=feature or None,

@@ -67,6 +67,9 @@ def replay(
     rows' own, so a year takes seconds; settings come from SERVEWATCH_* in the
     environment. The baseline's target column, if the file has it, is not judged.
 
+    Exit codes: **0** it ran, whatever it says of the rows; **2** bad input. To stop a
+    release, ask `servewatch gate`.
+
     For example:
 
     * `servewatch replay served.parquet --baseline model.baseline.json --timestamp at`
@@ -161,12 +164,25 @@ def _print_summary(running: Replay) -> None:
     late = summary["late_rows"]
     console.print(
         f"{styled(summary['status'])}, gate {styled(summary['gate']['verdict'])}: "
-        f"{summary['rows']:,} rows in {summary['blocks']:,} blocks, "
+        f"{_rows(summary['rows'])} in {_blocks(summary['blocks'])}, "
         f"{summary['seconds']:.1f} s"
-        + (f"; {quiet} quality streams not shown are quiet" if quiet else "")
-        + (f"; {late:,} rows came late and count where they came" if late else ""),
+        + (f"; {quiet} quality streams not shown are quiet" if quiet else ""),
         soft_wrap=True,
     )
+    if late:
+        console.print(
+            f"{styled('warning')}: {_rows(late)} came late, with a time before the "
+            "block that was open, and counted where they came; sort the file by time",
+            soft_wrap=True,
+        )
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _blocks(count: int) -> str:
+    return "1 block" if count == 1 else f"{count:,} blocks"
 
 
 def _distance(distance: Mapping[str, float]) -> str:

@@ -24,12 +24,14 @@ class Grid:
     """Cuts batches of event times (Unix seconds) at the lines of the clock grid.
 
     Time never runs backwards: a row older than the interval that is open counts in the
-    open one, as it does when it is served late. `late` counts those rows; `first` and
-    `last` bound the times seen.
+    open one, as it does when it is served late. `late` counts those rows, `first_late`
+    is the first one's number from 1; `first` and `last` bound the times seen.
     """
 
     block_seconds: float
+    rows: int = 0
     late: int = 0
+    first_late: int | None = None
     first: float | None = None
     last: float | None = None
 
@@ -46,7 +48,10 @@ class Grid:
         risen = np.maximum.accumulate(np.maximum(times, self.last))
         numbers = np.floor_divide(risen, self.block_seconds)
         behind = np.floor_divide(times, self.block_seconds) < numbers
+        if self.first_late is None and behind.any():
+            self.first_late = self.rows + int(behind.argmax()) + 1
         self.late += int(np.count_nonzero(behind))
+        self.rows += times.size
         self.first = min(self.first, float(times.min()))
         self.last = float(risen[-1])
         edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), times.size]

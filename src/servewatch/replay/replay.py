@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from servewatch.baseline import Baseline
-from servewatch.baseline.files import names_in_file, read_batches
-from servewatch.baseline.frame import known_column
+from servewatch.baseline.files import read_batches
+from servewatch.baseline.frame import known_column, names_of
 from servewatch.config import Config
 from servewatch.errors import DataError
 from servewatch.monitor.monitor import Monitor
@@ -27,6 +27,10 @@ from servewatch.store.memory import MemoryStore
 
 ROWS_PER_SECOND = 10.0  # blocks of 100 rows on the default grid of 10 s
 DIGITS = 4
+# A few late rows are served late; more of them are a file that is not in time order.
+FEW_LATE = 100
+MOST_LATE = 0.01
+MOST_LATE_SO_FAR = 0.1  # above it no row that follows is waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Replay:
     end, the last one with the file; the same file gives the same changes, always.
     *on_rows* is called with the rows done so far, a few times a second.
 
-    Raises `DataError` for a file that cannot be read.
+    Raises `DataError` for a file that cannot be read or is not in time order.
     """
 
     def __init__(
@@ -80,7 +84,7 @@ class Replay:
         self._pace = rows_per_second
         self._on_rows = on_rows
         config = Config() if config is None else config
-        names = names_in_file(self.path)
+        names = names_of(self.path)
         if timestamp is not None:
             known_column(timestamp, names, where=str(path))
         self._check(names)
@@ -123,16 +127,35 @@ class Replay:
         for columns, rows in self._batches():
             times = self._times(columns, rows)
             encoded = self._drain.encode(columns, rows)
-            for piece in self.grid.cut(times):
+            pieces = list(self.grid.cut(times))
+            self._refuse_disorder(MOST_LATE_SO_FAR)
+            for piece in pieces:
                 window = self.monitor.advance(piece.at)
                 yield from self._changed()
                 self._drain.fold_encoded(window, encoded, piece.start, piece.stop)
                 self.rows += piece.stop - piece.start
             self.seconds = time.perf_counter() - started
             self._on_rows(self.rows)
+        if not self.rows:
+            raise DataError(
+                "the data has no rows", where=str(self.path), expected="some"
+            )
+        self._refuse_disorder(MOST_LATE)
         self.monitor.finish()
         yield from self._changed()
         self.seconds = time.perf_counter() - started
+
+    def _refuse_disorder(self, most: float) -> None:
+        late, rows = self.grid.late, self.grid.rows
+        if late < FEW_LATE or late <= most * rows:
+            return
+        raise DataError(
+            f"the rows are not in time order: {late:,} of the first {rows:,} lie "
+            f"before the block that is open, first in row {self.grid.first_late:,}",
+            where=str(self.path),
+            expected=f"at most {MOST_LATE:.0%} of them late",
+            remedy=f"sort the file by {self._timestamp}",
+        )
 
     def _changed(self) -> Iterator[Changed]:
         for change in self._changes:
