@@ -12,7 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 
-from servewatch import Baseline, ConfigError, ServeWatch, ServeWatchMiddleware
+from servewatch import (
+    Baseline,
+    BaselineError,
+    ConfigError,
+    ServeWatch,
+    ServeWatchMiddleware,
+)
 from servewatch.capture.request import current_id
 from tests.expose.asking import ELSEWHERE, ask
 
@@ -141,6 +147,11 @@ def test_arguments_go_before_the_environment(
 ) -> None:
     monkeypatch.setenv("SERVEWATCH_BLOCK_SECONDS", "3")
     assert make(block_seconds=4).config.block_seconds == 4
+
+
+def test_what_is_no_baseline_is_refused() -> None:
+    with pytest.raises(BaselineError, match="found 'int', expected a Baseline or the"):
+        ServeWatch(Adder(), baseline=5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -68,10 +68,9 @@ class ServeWatch:
         """Raise `ConfigError` or `BaselineError` where something cannot be used."""
         name = settings.get("model")
         if model is None and name is not None and not isinstance(name, str):
-            model = settings.pop(
-                "model"
-            )  # ServeWatch(model=net): the model, not a name
-        if isinstance(baseline, str | Path):
+            # ServeWatch(model=net): the model, not a name
+            model = settings.pop("model")
+        if not isinstance(baseline, Baseline | None):
             baseline = Baseline.load(baseline)
         self.baseline = baseline
         self.config = _named(Config.load(environ=os.environ, **settings), baseline)
