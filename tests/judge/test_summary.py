@@ -203,6 +203,7 @@ def guarded(*, longest_gap: int = 0) -> Judge:
     """A column over value, missing, type error and absent, as streams and guards."""
     missing = replace(
         share_stream(0, 10_000, (0.005, 0.01, 0.05), name="x/missing"),
+        column="x",
         span=slice(0, 4),
         members=np.array([[False, True, False, False]]),
         base=np.array([True, True, True, False]),

@@ -433,3 +433,22 @@ def test_a_forked_child_starts_anew_while_the_parent_holds_the_lock() -> None:
     _, status = os.waitpid(child, 0)
 
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_columns_called_like_streams_keep_streams_of_their_own() -> None:
+    names = ("a", "a/missing", "dataset", "latency", "column:a")
+    values = np.random.default_rng(1).normal(size=(3000, len(names)))
+    known = Baseline.build(dict(zip(names, values.T, strict=True)), ordered=True)
+    world = World(known)
+    rows = np.random.default_rng(2).normal(size=(900, len(names)))
+    rows[:, 1] += 2.0
+    world.serve([dict(zip(names, row, strict=True)) for row in rows.tolist()])
+    world.tick()
+    world.tick(12.0)
+    report = world.monitor.latest
+    streams = [stream.name for stream in report.streams]
+
+    assert len(streams) == len(set(streams))
+    assert report.stream("column:a/missing").status == "drift"
+    assert report.stream("a/missing").status == "ok"
+    assert report.stream("column:a/missing").distances

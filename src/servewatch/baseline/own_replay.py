@@ -22,6 +22,7 @@ from servewatch.judge.dependence import DISJOINT_WINDOWS, design_effect
 from servewatch.judge.evidence import Evidence, blocks_per_alarm
 from servewatch.judge.guards import ENVELOPE_BLOCKS, ENVELOPE_DEFF, MOSTLY
 from servewatch.judge.panel import WARN, Panel
+from servewatch.judge.stream import stream_name
 from servewatch.sketch.bins import SPECIALS, cell
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def temper(
     gating = len(streams(draft, layout, config)) + len(("rate", "rate", "latency"))
     by_length: dict[int, list[Stream]] = {}
     for stream in judged:
-        column = _column(stream)
+        column = stream.column
         if column in known:
             by_length.setdefault(len(known[column].names), []).append(stream)
     for group in by_length.values():
@@ -79,17 +80,13 @@ def temper(
     columns = [
         msgspec.structs.replace(
             profile,
-            values=found.get(profile.name),
-            missing=found.get(f"{profile.name}/missing"),
+            values=found.get(stream_name(profile.name)),
+            missing=found.get(stream_name(profile.name, "missing")),
         )
         for profile in draft.columns
     ]
     draft = msgspec.structs.replace(draft, columns=tuple(columns))
     return _with_envelopes(draft, layout, known, config)
-
-
-def _column(stream: Stream) -> str:
-    return stream.name.removesuffix("/missing")
 
 
 def _with_gap(profile: ColumnProfile, blocks: BlockCounts | None) -> ColumnProfile:
@@ -148,7 +145,7 @@ def _measure(
             one_block=effects[k][1],
             raised=bool(deff[k] > effects[k][0]),
             worst_block=(
-                blocks[_column(stream)].names[worst[k]]
+                blocks[stream.column].names[worst[k]]
                 if deff[k] > effects[k][0]
                 else None
             ),
@@ -163,7 +160,7 @@ def _hits(
     """Count sets (B, S) of each stream, and rows (B, streams)."""
     hits, rows = [], []
     for stream in group:
-        counts = blocks[_column(stream)].counts
+        counts = blocks[stream.column].counts
         hits.append((counts @ stream.members.T).astype(float))
         rows.append((counts @ stream.base).astype(float))
     return hits, np.stack(rows, axis=1)
@@ -203,7 +200,7 @@ def _with_envelopes(
     by_name = {stream.name: stream for stream in streams(content, layout, config)}
     columns = []
     for profile in content.columns:
-        stream = by_name.get(profile.name)
+        stream = by_name.get(stream_name(profile.name))
         effect = profile.values.design_effect if profile.values else 1.0
         envelope: dict[str, tuple[float, ...]] = {}
         if stream is not None and profile.name in blocks and effect > ENVELOPE_DEFF:

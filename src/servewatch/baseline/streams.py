@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from servewatch.baseline.words import value_words
 from servewatch.judge.guards import ENVELOPE_DEFF, Watched
-from servewatch.judge.stream import Family, Stream
+from servewatch.judge.stream import Family, Stream, stream_name
 from servewatch.judge.witness import WitnessSets, value_sets
 from servewatch.sketch.bins import SPECIALS, CategoryBins, EdgeBins, cell, width
 
@@ -146,9 +146,10 @@ class _ColumnStreams:
         gates = self._gates()
         known_hits, known_rows = self._known(sets, hits, valid)
         return Stream(
-            name=self.profile.name,
+            name=stream_name(self.profile.name),
             role=self.profile.role,
             family="values",
+            column=self.profile.name,
             span=self.span,
             members=members,
             weights=sets.weights,
@@ -213,7 +214,8 @@ class _ColumnStreams:
         tempered = family == "missing"
         hits = members @ self.counts
         return Stream(
-            name=f"{self.profile.name}/{family}",
+            name=stream_name(self.profile.name, family),
+            column=self.profile.name,
             role=self.profile.role,
             family=family,
             span=self.span,

@@ -14,6 +14,25 @@ Family = Literal[
 ]
 
 
+RESERVED = frozenset({"dataset", "schema", "duplicates", "errors", "latency"})
+QUALITY = ("missing", "unseen", "invalid", "range")
+ESCAPE = "column:"
+
+
+def stream_name(column: str, family: str = "values") -> str:
+    """Name a column's stream: like the column, or `column/family` for its quality.
+
+    A column that is called like another stream is escaped, so that no two are alike.
+
+    >>> stream_name("price"), stream_name("price", "missing"), stream_name("latency")
+    ('price', 'price/missing', 'column:latency')
+    """
+    ends = tuple(f"/{quality}" for quality in QUALITY)
+    if column in RESERVED or column.startswith(ESCAPE) or column.endswith(ends):
+        column = ESCAPE + column
+    return column if family == "values" else f"{column}/{family}"
+
+
 @dataclass(frozen=True, eq=False)
 class Stream:
     """What the judge needs to know of one stream; S sets over the cells of `span`.
@@ -26,7 +45,7 @@ class Stream:
     the confidence bound is taken. `design_effect` is None where it was not measured in
     time order, `tempered` False where evidence is never tempered. `envelope` maps a
     number of blocks to the largest baseline shares (S,) of the sets. `words` gives a
-    set in words, with and without values.
+    set in words, with and without values. `column` is the column it belongs to, if any.
     """
 
     name: str
@@ -52,6 +71,7 @@ class Stream:
     learns: bool = False
     envelope: dict[int, NDArray[np.float64]] | None = None
     unit: str = "rows"
+    column: str = ""
 
     @property
     def sets(self) -> int:

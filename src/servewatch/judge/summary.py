@@ -40,7 +40,7 @@ def verdicts(judge: Judge) -> list[Verdict]:
         elif outside[place]:
             verdict = _outside(judge, place, verdict)
         if stream.family == "missing":
-            guarded = down.get(stream.name.removesuffix("/missing"))
+            guarded = down.get(stream.column)
             if guarded is not None:
                 verdict = _down(judge, guarded, verdict)
         found.append(verdict)

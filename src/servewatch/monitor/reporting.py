@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf, isnan
 from typing import TYPE_CHECKING, Any
 
+from servewatch.judge.stream import stream_name
 from servewatch.judge.summary import verdicts
 from servewatch.judge.verdict import Verdict, overall
 from servewatch.monitor.incidents import incidents
@@ -143,7 +144,7 @@ class Reporter:
             total = int(recent.counts[everything].sum())
             if total:
                 missing = int(recent.counts[start + bins.ordinary])
-                found[f"{column.name}/missing"] = missing / total
+                found[stream_name(column.name, "missing")] = missing / total
         return found
 
     def _why_open(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from servewatch.compare.distances import Distances, compare, wasserstein
+from servewatch.judge.stream import stream_name
 from servewatch.monitor.report import Distance
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Shapes:
             and profile.bins.ordinary > 1
             and sum(profile.counts[: profile.bins.ordinary]) > 0
         ]
-        self.names = [profile.name for profile in kept]
+        self.names = [stream_name(profile.name) for profile in kept]
         sizes = [profile.bins.ordinary for profile in kept]
         self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
         self._cells = _join(
