@@ -434,3 +434,14 @@ def hello_app(watch: ServeWatch) -> Starlette:
         return PlainTextResponse("taken")
 
     return Starlette(routes=[Route("/", take, methods=["POST"])])
+
+
+def test_a_row_after_close_starts_the_background_again(make: Make) -> None:
+    watch = make(Adder())
+    watch.predict([[1, 2]])
+    watch.close()
+    assert not watch._heartbeat.is_alive
+
+    watch.predict([[1, 2]])
+
+    assert watch._heartbeat.is_alive

@@ -107,6 +107,7 @@ class ServeWatch:
             self._beat,
             min(1.0, self.config.block_seconds / 4),
             faults=self.totals,
+            on_end=self.recorder.rearm,
         )
         self._model = None if model is None else watched(model, self.recorder)
         self._tell_baseline()

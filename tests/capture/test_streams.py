@@ -197,3 +197,72 @@ def test_an_async_generator_that_breaks_is_a_failed_call() -> None:
     with pytest.raises(ValueError, match="midway"):
         asyncio.run(read())
     assert recorded(recorder).error == "ValueError"
+
+
+def two(rows: Any) -> Iterator[float]:
+    yield 0.5
+    yield 1.5
+
+
+async def two_async(rows: Any) -> AsyncIterator[float]:
+    yield 0.5
+    yield 1.5
+
+
+TWO_ROWS = np.array([[0.5, 1.5], [2.5, 3.5]])
+
+
+def test_a_generator_forgotten_early_leaves_its_rows_without_predictions() -> None:
+    recorder = Recorder()
+    answer = watched(two, recorder)(TWO_ROWS)
+    next(answer)
+
+    del answer
+
+    call = recorded(recorder)
+    assert call.features.rows == 2
+    assert call.prediction is None
+    assert call.error is None
+
+
+def test_a_generator_forgotten_after_its_last_item_leaves_its_predictions() -> None:
+    recorder = Recorder()
+    answer = watched(two, recorder)(TWO_ROWS)
+    next(answer), next(answer)
+
+    del answer
+
+    call = recorded(recorder)
+    assert call.prediction is not None
+    assert call.prediction.data == (0.5, 1.5)
+
+
+def test_a_generator_closed_early_is_recorded_once() -> None:
+    recorder = Recorder()
+    answer = watched(two, recorder)(TWO_ROWS)
+    next(answer)
+
+    answer.close()
+    del answer
+
+    call = recorded(recorder)
+    assert call.features.rows == 2
+    assert call.prediction is None
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_an_async_generator_left_early_leaves_its_rows(*, is_closed: bool) -> None:
+    recorder = Recorder()
+
+    async def read() -> None:
+        answer = watched(two_async, recorder)(TWO_ROWS)
+        await anext(answer)
+        if is_closed:
+            await answer.aclose()
+
+    asyncio.run(read())
+
+    call = recorded(recorder)
+    assert call.features.rows == 2
+    assert call.prediction is None
+    assert call.error is None

@@ -163,3 +163,31 @@ def test_its_own_cost_is_measured() -> None:
     record_by_hand(recorder, dict(GOOD))
 
     assert drained(recorder).totals.overhead_seconds > 0
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -100.0, "x"])
+def test_an_odd_latency_counts_as_odd_and_harms_no_other(odd: float) -> None:
+    recorder = Recorder()
+    for seconds in (0.25, odd, 0.5):
+        record_by_hand(recorder, GOOD, latency_seconds=seconds)
+
+    counted = drained(recorder)
+
+    assert counted.totals.seconds["inference_seconds"] == 0.75
+    assert counted.totals.odd_latencies == 1
+    assert not counted.totals.internal_errors
+    assert counted.totals.recorded == 3
+
+
+@pytest.mark.parametrize("odd", [float("nan"), -100.0, "x"])
+def test_an_odd_duration_of_one_request_harms_no_other(odd: float) -> None:
+    recorder = Recorder()
+    for seconds in (0.25, odd, 0.5):
+        recorder.record_exchange(
+            Exchange("/p", "POST", 200, seconds, 0.125, "ok", [], "id")
+        )
+
+    totals = drained(recorder).totals
+
+    assert totals.seconds["request_seconds"] == 0.75
+    assert totals.seconds["first_byte_seconds"] == 0.375

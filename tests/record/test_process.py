@@ -147,3 +147,55 @@ def test_a_guard_stops_faults_only() -> None:
         raise KeyboardInterrupt
 
     assert totals.internal_errors == {"here": 1}
+
+
+class Deadly:
+    """Counts a fault by ending the thread it happens on."""
+
+    def fault(self, site: str) -> None:
+        raise SystemExit(site)
+
+
+def test_a_heartbeat_that_died_comes_back_with_the_next_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    is_dead, beats = threading.Event(), threading.Semaphore(0)
+
+    def beat() -> None:
+        if not is_dead.is_set():
+            raise RuntimeError("once")
+        beats.release()
+
+    recorder = Recorder()
+
+    def ended() -> None:
+        recorder.rearm()
+        is_dead.set()
+
+    heart = Heartbeat(beat, 0.001, faults=Deadly(), on_end=ended)
+    recorder.on_first = heart.start
+    record_by_hand(recorder, ROW)
+    assert is_dead.wait(5.0)
+    for thread in threading.enumerate():
+        if thread.name == "servewatch-heartbeat":
+            thread.join(5.0)
+    assert not heart.is_alive
+
+    record_by_hand(recorder, ROW)
+
+    assert beats.acquire(timeout=5.0)
+    assert heart.restarts == 1
+    heart.stop(flush=False)
+
+
+def test_a_record_after_the_end_starts_again_what_the_first_one_started() -> None:
+    told: list[int] = []
+    recorder = Recorder(on_first=lambda: told.append(1))
+    record_by_hand(recorder, ROW)
+    recorder.rearm()
+
+    record_by_hand(recorder, ROW)
+    record_by_hand(recorder, ROW)
+
+    assert told == [1, 1]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial, wraps
+from math import inf
+from numbers import Real
 from time import perf_counter
 from typing import Any
 
@@ -103,7 +106,7 @@ def watched_call(function: Function, method: str, recorder: Recorder) -> Functio
             request = current()
             try:
                 value = args[0] if len(args) == 1 and not kwargs else pick(args, kwargs)
-                features = snapshot_features(value, batch_rows)
+                features = snapshot_features(value, batch_rows, method)
             except Exception:  # noqa: BLE001 - inside a request nothing is raised
                 features = calls.unreadable()
             began = perf_counter()
@@ -125,7 +128,7 @@ def watched_call(function: Function, method: str, recorder: Recorder) -> Functio
         request = current()
         try:
             value = args[0] if len(args) == 1 and not kwargs else pick(args, kwargs)
-            features = snapshot_features(value, batch_rows)
+            features = snapshot_features(value, batch_rows, method)
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             features = calls.unreadable()
         began = perf_counter()
@@ -153,7 +156,8 @@ def record_by_hand(
 ) -> None:
     """Record rows that no wrapped call saw; never raises.
 
-    *at* is the event's Unix time.
+    *at* is the event's Unix time. A latency that is no finite number from 0 on counts
+    as one not measured, and in `Totals.odd_latencies`.
 
     >>> recorder = Recorder()
     >>> record_by_hand(recorder, {"a": 1.0}, 0.5)
@@ -165,7 +169,21 @@ def record_by_hand(
         snapshot = snapshot_features(features, recorder.batch_rows)
     except Exception:  # noqa: BLE001 - inside a request nothing is raised
         snapshot = calls.unreadable()
-    calls.record(current(), snapshot, prediction, latency_seconds, at=at)
+    seconds = _measured(latency_seconds)
+    if seconds is None and latency_seconds is not None:
+        recorder.totals.count_odd_latency()
+    calls.record(current(), snapshot, prediction, seconds, at=at)
+
+
+def _measured(seconds: object) -> float | None:
+    """Give a duration as a float; None for what cannot be one."""
+    if not isinstance(seconds, Real | Decimal):
+        return None
+    try:
+        measured = float(seconds)
+    except Exception:  # noqa: BLE001 - a number's own methods may raise
+        return None
+    return measured if 0.0 <= measured < inf else None
 
 
 class _Calls:
@@ -201,6 +219,8 @@ class _Calls:
             except Exception:  # noqa: BLE001 - then the features are all there is
                 prediction = self.unreadable()
             size += prediction.size
+        if features.picks is not None:  # they have served
+            features = features._replace(picks=None)
         try:
             kind = None if error is None else type(error).__name__
             if request is None:
@@ -231,6 +251,10 @@ class _Calls:
 
         def done(result: Any, error: BaseException | None) -> None:
             took = perf_counter() - began
+            if isinstance(error, GeneratorExit):  # its reader had enough
+                error = None
+                if type(result) is not list or len(result) != features.total:
+                    result = NOTHING
             self.record(request, features, result, took, error=error)
 
         return done

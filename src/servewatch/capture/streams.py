@@ -1,6 +1,7 @@
 """Models that answer later or bit by bit: awaitables, futures and generators.
 
-Each is handed on as what it is, and tells *done* once how it ended.
+Each is handed on as what it is, and tells *done* once how it ended. A generator that
+its reader closed or forgot ended by `GeneratorExit`, with what it gave until then.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import (
     Coroutine,
     Generator,
 )
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -83,8 +85,15 @@ class _Items:
             return
         if isinstance(error, StopIteration | StopAsyncIteration):
             done(self._items if len(self._items) < ITEMS else NOTHING, None)
-        else:  # closed by its reader, or broken
-            done(NOTHING, None if isinstance(error, GeneratorExit) else error)
+        elif error is None or isinstance(error, GeneratorExit):  # closed by its reader
+            done(self._items, GeneratorExit())
+        else:
+            done(NOTHING, error)
+
+    def forgotten(self) -> None:
+        """End what nobody will read on; in a finalizer nothing may be raised."""
+        with suppress(Exception):
+            self.end(None)
 
 
 class WatchedGenerator(Generator[Any, Any, Any]):
@@ -93,6 +102,9 @@ class WatchedGenerator(Generator[Any, Any, Any]):
     def __init__(self, inner: Generator[Any, Any, Any], done: Done) -> None:
         self._inner = inner
         self._items = _Items(done)
+
+    def __del__(self) -> None:
+        self._items.forgotten()
 
     def send(self, value: Any) -> Any:
         """Resume with *value*."""
@@ -131,6 +143,9 @@ class WatchedAsyncGenerator(AsyncGenerator[Any, Any]):
     def __init__(self, inner: AsyncGenerator[Any, Any], done: Done) -> None:
         self._inner = inner
         self._items = _Items(done)
+
+    def __del__(self) -> None:
+        self._items.forgotten()
 
     async def asend(self, value: Any) -> Any:
         """Resume with *value*."""

@@ -68,7 +68,7 @@ class Config:
     # of a busy worker, and 16 MiB is what a sidecar may cost.
     buffer_rows: int = 65536
     buffer_bytes: int = 16 * 1024 * 1024
-    batch_rows: int = 8192  # of one batch, evenly spaced: more adds no evidence
+    batch_rows: int = 8192  # of one batch, drawn at random: more adds no evidence
     keep_values: tuple[str, ...] = ()  # raw values are personal data: none by default
 
     # HTTP.

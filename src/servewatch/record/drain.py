@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from math import inf
 from time import thread_time
 
 import numpy as np
@@ -114,6 +115,11 @@ class Drain:
             "inference_seconds": [c.seconds for c in calls if c.error is None],
         }
         for name, measured in durations.items():
-            seconds = np.array([s for s in measured if s is not None], dtype=float)
+            seconds = np.array([s for s in measured if _is_duration(s)], dtype=float)
             delta.counts[self.layout.service(name)] += bucket_counts(seconds)
             self.totals.seconds[name] += float(seconds.sum())
+
+
+def _is_duration(seconds: object) -> bool:
+    """Whether *seconds* can be added to others; one NaN would make the sum NaN."""
+    return isinstance(seconds, int | float) and 0.0 <= seconds < inf

@@ -151,15 +151,30 @@ def _arrow(table: Any, small: int) -> Small | Large:
 
 
 def columns_of(frame: Any) -> list[Any]:
-    """Give the columns of a large frame as arrays or lists, through narwhals."""
+    """Give the columns of a large frame as arrays or lists, through narwhals.
+
+    A column that cannot be read is None; the others are none the worse for it. They
+    go by place, because a name can come twice.
+    """
+    match known(frame):
+        case "pandas.DataFrame":
+            natives = [frame.iloc[:, place] for place in range(frame.shape[1])]
+        case "polars.DataFrame":
+            natives = frame.get_columns()
+        case _:
+            natives = frame.columns
+    return list(map(_values, natives))
+
+
+def _values(native: Any) -> Any:
     import narwhals as nw
 
-    columns: list[Any] = []
-    for series in nw.from_native(frame, eager_only=True).iter_columns():
+    try:
+        series = nw.from_native(native, series_only=True)
         dtype = series.dtype
         if dtype.is_float() or (dtype.is_numeric() and series.null_count() == 0):
             values = series.to_numpy()
-            columns.append(values if values.dtype.kind in "fiu" else values.tolist())
-        else:
-            columns.append(series.to_list())
-    return columns
+            return values if values.dtype.kind in "fiu" else values.tolist()
+        return series.to_list()
+    except Exception:  # noqa: BLE001 - of a type that narwhals does not know yet
+        return None

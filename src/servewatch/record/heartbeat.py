@@ -23,10 +23,13 @@ class Heartbeat:
         interval_seconds: float = 1.0,
         *,
         faults: Faults | None = None,
+        on_end: Callable[[], None] | None = None,
     ) -> None:
+        """Call *on_end* whenever the thread has ended, for it may be wanted again."""
         self._beat = beat
         self._interval_seconds = interval_seconds
         self._faults = faults
+        self._on_end = on_end
         self.after_fork()
         renew_after_fork(self)
 
@@ -36,13 +39,15 @@ class Heartbeat:
         self._wake = threading.Event()
         self._starting = threading.Lock()
         self._stopped = False
+        self._ended = False
         self.last_beat: float | None = None
         self.restarts = 0
 
     @property
     def is_alive(self) -> bool:
         """Whether the thread runs."""
-        return self._thread is not None and self._thread.is_alive()
+        thread = self._thread
+        return thread is not None and thread.is_alive() and not self._ended
 
     def age_seconds(self) -> float | None:
         """Seconds since the last beat ended; None before the first."""
@@ -55,7 +60,7 @@ class Heartbeat:
                 return
             if self._thread is not None and not self._stopped:
                 self.restarts += 1
-            self._stopped = False
+            self._stopped = self._ended = False
             self._wake.clear()
             self._thread = threading.Thread(
                 target=self._run, name="servewatch-heartbeat", daemon=True
@@ -71,12 +76,21 @@ class Heartbeat:
             thread.join(timeout=5.0)
         if flush:
             self._once()
+        self._tell_end()
 
     def _run(self) -> None:
-        while not self._stopped:
-            self._wake.wait(self._interval_seconds)
-            if not self._stopped:
-                self._once()
+        try:
+            while not self._stopped:
+                self._wake.wait(self._interval_seconds)
+                if not self._stopped:
+                    self._once()
+        finally:  # whatever ended it: the next record has to find no thread
+            self._ended = True
+            self._tell_end()
+
+    def _tell_end(self) -> None:
+        if self._on_end is not None:
+            self._on_end()
 
     def _once(self) -> None:
         try:

@@ -25,7 +25,7 @@ def is_same(left: Snapshot, right: Snapshot) -> bool:
     >>> is_same(row, row._replace(total=0))
     True
     """
-    if left.rows != right.rows or left[6:] != right[6:] or left[:2] != right[:2]:
+    if left.rows != right.rows or left[6:8] != right[6:8] or left[:2] != right[:2]:
         return False
     try:
         return _is_equal(left.data, right.data)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from sys import getsizeof
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from servewatch.record.forking import renew_after_fork
 from servewatch.record.observation import Snapshot
 
 SNAPSHOT_BYTES = 4 * 1024 * 1024  # copied in half a millisecond
@@ -16,16 +18,80 @@ SMALL_ROWS = 64  # up to here everything becomes plain rows, which are folded to
 ROW_BYTES = 1024 * 1024  # a row beyond this fits no baseline
 WIDEST = 5_000  # what a baseline may hold: longer is a column, not a row
 FLAT_KINDS = frozenset({float, int, bool, type(None)})
+Picks = NDArray[np.intp]
 
 
-class Keep(NamedTuple):
-    """How many rows to keep, and which; *paired* are the features of a prediction."""
+class _Drawn(NamedTuple):
+    """The rows drawn last from a batch of *rows*, and the *methods* that kept them."""
 
-    batch_rows: int
-    paired: Snapshot | None = None
+    rows: int
+    picks: Picks
+    methods: tuple[str, ...]
 
-    def picks(self, rows: int, row_bytes: float) -> NDArray[np.intp] | None:
-        """Give evenly spaced rows to keep, None for all of them.
+
+class Sampler:
+    """Draws the rows of a large batch that are kept, every row with equal chance.
+
+    At random, for rows at fixed steps would show anything periodic as something else:
+    every second row of alternating ones and zeros is all ones. And without
+    replacement, for a row kept twice would be a duplicate that nobody sent.
+    """
+
+    def __init__(self) -> None:
+        """Seed from the operating system, when first asked: not at import."""
+        self._last: ContextVar[_Drawn | None] = ContextVar(
+            "servewatch_drawn", default=None
+        )
+        self._rng: np.random.Generator | None = None
+
+    def after_fork(self) -> None:
+        """Draw other rows than the parent."""
+        self._rng = None
+
+    def draw(self, rows: int, kept: int, method: str) -> Picks:
+        """Give *kept* of *rows*, in order.
+
+        Another method called next on as many rows keeps the same ones: most likely it
+        was given the same batch, which is then counted once.
+        """
+        last = self._last.get()
+        if (
+            last is not None
+            and (last.rows, last.picks.size) == (rows, kept)
+            and method not in last.methods
+        ):
+            self._last.set(last._replace(methods=(*last.methods, method)))
+            return last.picks
+        rng = self._rng
+        if rng is None:
+            rng = self._rng = np.random.default_rng()
+            renew_after_fork(self)
+        picks: Picks = np.sort(rng.choice(rows, kept, replace=False, shuffle=False))
+        self._last.set(_Drawn(rows, picks, (method,)))
+        return picks
+
+
+_sampler = Sampler()
+
+
+class Keep:
+    """How many rows to keep, and which; *paired* are the features of a prediction.
+
+    `taken` are those picked, None while all are kept.
+    """
+
+    __slots__ = ("_method", "batch_rows", "paired", "taken")
+
+    def __init__(
+        self, batch_rows: int, paired: Snapshot | None = None, method: str = ""
+    ) -> None:
+        self.batch_rows = batch_rows
+        self.paired = paired
+        self.taken: Picks | None = None
+        self._method = method
+
+    def picks(self, rows: int, row_bytes: float) -> Picks | None:
+        """Give the rows to keep, drawn at random; None for all of them.
 
         Predictions keep the very rows that their features kept.
         """
@@ -36,7 +102,12 @@ class Keep(NamedTuple):
                 kept = rows
             elif paired.total == rows:
                 kept = paired.rows
-        return None if kept == rows else np.arange(kept, dtype=np.intp) * rows // kept
+                if paired.picks is not None and kept < rows:
+                    return paired.picks
+        if kept == rows:
+            return None
+        self.taken = _sampler.draw(rows, kept, self._method)
+        return self.taken
 
 
 def is_row(value: object) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 Form = Literal["bytes", "flat", "rows", "dicts", "columns", "frame", "unsupported"]
 Outcome = Literal["ok", "error", "error_after_start", "client_closed"]
@@ -23,7 +24,7 @@ class Snapshot(NamedTuple):
     "flat" a tuple of scalars; "rows" a list of equally named tuples; "dicts" a list of
     dicts with differing keys; "columns" one sequence a name; "frame" a large data
     frame; "unsupported" the reason why nothing could be copied. `rows` were kept of
-    `total`; `size` is what they hold, in bytes.
+    `total`, those at `picks` where not all; `size` is what they hold, in bytes.
     """
 
     form: Form
@@ -34,6 +35,7 @@ class Snapshot(NamedTuple):
     total: int
     dtype: np.dtype[Any] | None = None
     shape: tuple[int, ...] = ()
+    picks: NDArray[np.intp] | None = None
 
     @property
     def flat_length(self) -> int | None:

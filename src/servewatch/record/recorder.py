@@ -36,7 +36,7 @@ class Recorder:
         totals: Totals | None = None,
         on_first: Callable[[], None] | None = None,
     ) -> None:
-        """Call *on_first* once a process, when it records for the first time."""
+        """Call *on_first* when something is recorded, once until `rearm`."""
         self.batch_rows = batch_rows
         self.totals = Totals() if totals is None else totals
         self.totals.pending_rows = self._pending_rows
@@ -51,6 +51,10 @@ class Recorder:
         self._buffer: deque[Observation] = deque()
         self._rows = 0
         self._bytes = 0
+        self._begun = False
+
+    def rearm(self) -> None:
+        """Call `on_first` again at the next record: what it began has ended."""
         self._begun = False
 
     def record_call(self, call: Call) -> None:

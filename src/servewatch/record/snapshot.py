@@ -39,8 +39,8 @@ USUAL_BYTES = 512 * 1024  # nothing to refuse
 _new = tuple.__new__  # a third of the price of a named tuple's constructor
 
 
-def snapshot_features(value: object, batch_rows: int) -> Snapshot:
-    """Copy what a model is about to be given.
+def snapshot_features(value: object, batch_rows: int, method: str = "") -> Snapshot:
+    """Copy what a model is about to be given by *method*.
 
     >>> snapshot_features(np.zeros((2, 3)), 8192).rows
     2
@@ -54,11 +54,11 @@ def snapshot_features(value: object, batch_rows: int) -> Snapshot:
             rows = shape[0]
             if rows <= batch_rows and (dtype is FLOAT64 or dtype.kind in NUMERIC):
                 raw = array.tobytes()
-                return _new(
-                    Snapshot,
-                    ("bytes", None, raw, rows, len(raw), rows, dtype, shape),
-                )
-    return _copy(value, Keep(batch_rows))
+                data = ("bytes", None, raw, rows, len(raw), rows, dtype, shape, None)
+                return _new(Snapshot, data)
+    keep = Keep(batch_rows, None, method)
+    copied = _copy(value, keep)
+    return copied if keep.taken is None else copied._replace(picks=keep.taken)
 
 
 def snapshot_prediction(value: object, features: Snapshot, batch_rows: int) -> Snapshot:
@@ -73,10 +73,8 @@ def snapshot_prediction(value: object, features: Snapshot, batch_rows: int) -> S
                 dtype is FLOAT64 or dtype.kind in NUMERIC
             ):
                 raw = array.tobytes()
-                return _new(
-                    Snapshot,
-                    ("bytes", None, raw, rows, len(raw), rows, dtype, shape),
-                )
+                data = ("bytes", None, raw, rows, len(raw), rows, dtype, shape, None)
+                return _new(Snapshot, data)
     if kind is float:
         return Snapshot("flat", None, (value,), 1, VALUE_BYTES, 1)
     return _copy(value, Keep(batch_rows, features))

@@ -26,12 +26,12 @@ LATENCIES = ("request_seconds", "first_byte_seconds", "inference_seconds")
 class Totals:
     """Counts of one process, only ever growing.
 
-    `requests` by (route, method, status), at most 200 routes, then `other`; `outcomes`
-    of requests; `errors` of the model by exception type; `internal_errors` of
-    ServeWatch by site; rows in `recorded`, `sampled_out` and `dropped` by reason;
+    `requests` by (route, method, status), at most 200 routes, then `other`;
+    `outcomes` of requests; `errors` of the model by exception type; `internal_errors`
+    of ServeWatch by site; rows in `recorded`, `sampled_out` and `dropped` by reason;
     `predictions_dropped` counts predictions that did not fit rows recorded without
-    them; `seconds` sums the durations behind `lifetime`'s buckets. `lifetime` is all
-    that was folded, merged.
+    them, `odd_latencies` durations given by hand that are none; `seconds` sums the
+    durations behind `lifetime`'s buckets. `lifetime` is all that was folded, merged.
     """
 
     def __init__(self, layout: Layout = NO_COLUMNS) -> None:
@@ -51,6 +51,7 @@ class Totals:
         self.dropped: Counter[str] = Counter()
         self.predictions_dropped: Counter[str] = Counter()
         self.seconds: dict[str, float] = dict.fromkeys(LATENCIES, 0.0)
+        self.odd_latencies = 0
         self.overhead_seconds = 0.0
         self.lifetime = Window.empty(self.layout, 0.0, 0.0)
         self.draining = 0
@@ -58,7 +59,9 @@ class Totals:
         # `moving` is held while rows move from one count to the next, so that the sum
         # is right at every moment; `_few` for a few assignments, also by requests.
         self.moving = threading.Lock()
-        self._few = threading.Lock()
+        # It may be taken twice by one thread: a forgotten generator is recorded by its
+        # finalizer, which the collector runs anywhere.
+        self._few = threading.RLock()
 
     def after_fork(self) -> None:
         """Start at zero: what the parent saw, the parent counts."""
@@ -84,6 +87,11 @@ class Totals:
         """Count an exception of ours that was kept from the user's request."""
         with self._few:
             self.internal_errors[site] += 1
+
+    def count_odd_latency(self) -> None:
+        """Count a duration that is no finite number from 0 on."""
+        with self._few:
+            self.odd_latencies += 1
 
     def count_exchange(self, exchange: Exchange) -> None:
         """Count a request by bounded labels."""
@@ -128,9 +136,3 @@ class Totals:
                 "dropped": dropped,
                 "pending": pending,
             }
-
-    @property
-    def received(self) -> int:
-        """Rows received so far, recorded or not."""
-        received: int = self.accounting()["received"]
-        return received

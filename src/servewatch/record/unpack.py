@@ -102,11 +102,13 @@ def feature_columns(
     else:
         names = stacked.names
     known = layout.schema.by_name
-    return {
-        name if name in known else name[:NAME_LENGTH]: values
-        for name, values in zip(names, stacked.columns, strict=True)
-        if name not in known or known[name].role == "feature"
-    }
+    named: dict[str, Values] = {}
+    for name, column in zip(names, stacked.columns, strict=True):
+        if name not in known:  # a name that comes twice: the first one counts
+            named.setdefault(name[:NAME_LENGTH], column)
+        elif known[name].role == "feature":
+            named.setdefault(name, column)
+    return named
 
 
 def stack(snapshots: Sequence[Snapshot]) -> Stacked:
@@ -133,7 +135,10 @@ def stack(snapshots: Sequence[Snapshot]) -> Stacked:
         case "columns":
             return Stacked(_texts(first.names), list(map(_plain, first.data)))
         case _:
-            columns = [_plain(each) for each in frames.columns_of(first.data)]
+            columns = [  # what cannot be read is a wrong type in every row
+                [ODD] * first.rows if each is None else _plain(each)
+                for each in frames.columns_of(first.data)
+            ]
             return Stacked(_texts(first.names), columns)
 
 
