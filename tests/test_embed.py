@@ -445,3 +445,18 @@ def test_a_row_after_close_starts_the_background_again(make: Make) -> None:
     watch.predict([[1, 2]])
 
     assert watch._heartbeat.is_alive
+
+
+def test_an_odd_latency_is_told_by_the_metrics(make: Make) -> None:
+    watch = make()
+    app = Starlette()
+    watch.install(app)
+
+    watch.record([1.0], 0.5, latency_seconds=float("nan"))
+    watch.flush()
+
+    told = ask(app, "/metrics").text
+    assert 'servewatch_odd_latencies_total{model="model"} 1' in told
+    assert "NaN" not in "".join(
+        line for line in told.splitlines() if "inference_duration" in line
+    )

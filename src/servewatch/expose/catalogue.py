@@ -117,6 +117,11 @@ FAMILIES = (
         "reason",
     ),
     _family(
+        "odd_latencies_total",
+        "counter",
+        "Latencies given by hand that are no finite number from 0 on.",
+    ),
+    _family(
         "errors_total",
         "counter",
         "Exceptions of a stage, by the name of their type.",

@@ -64,6 +64,7 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations]:
         yield Number("internal_errors_total", {"site": clean(site)}, errors)
     for reason, rows in dict(totals.predictions_dropped).items():
         yield Number("predictions_dropped_total", {"reason": clean(reason)}, rows)
+    yield Number("odd_latencies_total", {}, totals.odd_latencies)
     for kind, errors in dict(totals.errors).items():
         yield Number("errors_total", {"stage": INFERENCE, "type": clean(kind)}, errors)
     yield Number("overhead_seconds_total", {}, totals.overhead_seconds)
