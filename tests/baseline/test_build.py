@@ -242,3 +242,15 @@ def test_a_baseline_too_large_to_load_is_not_written(
 
     with pytest.raises(BaselineError, match="too large to be loaded again"):
         build().save(tmp_path / "a.json")
+
+
+def test_duplicates_that_come_in_bursts_have_a_design_effect() -> None:
+    values = np.random.default_rng(2).normal(size=4000)
+    values[1000:2000] = values[0]
+
+    bursts = Baseline.build({"a": values}, ordered=True).content.duplicates.dependence
+    none = Baseline.build({"a": values}).content.duplicates.dependence
+
+    assert bursts is not None
+    assert bursts.design_effect > 5
+    assert none is None

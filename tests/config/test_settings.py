@@ -164,3 +164,12 @@ def test_a_refused_value_says_where_it_stands(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         Config.from_toml(path)
     assert caught.value.where == str(path)
+
+
+def test_a_budget_that_nothing_could_keep_is_refused() -> None:
+    with pytest.raises(ConfigError, match="false_alarms_per_day is out of range"):
+        Config(false_alarms_per_day=1e9)
+
+
+def test_blocks_of_a_week_are_fine_with_the_usual_budget() -> None:
+    assert Config(block_seconds=7 * 86400.0).block_seconds == 604800.0

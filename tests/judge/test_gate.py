@@ -133,3 +133,17 @@ def test_rows_needed_at_first_are_about_what_a_clean_stream_takes() -> None:
         serve(found, [10, 10])
 
     assert guess == pytest.approx(found[0].rows, rel=0.5)
+
+
+def test_a_stream_left_out_is_not_asked() -> None:
+    streams = [value_stream([500, 500]), value_stream([500, 500], name="y", start=2)]
+    panel = Panel(streams, 4, Config(), 2)
+    hits, rows = panel.count(np.array([50, 50, 95, 5]))
+    asked = Pass(panel, Config())
+    left_out = Pass(panel, Config(), left_out=np.array([False, True]))
+    for gate in (asked, left_out):
+        for _ in range(10):
+            gate.update(hits, rows, np.ones(2), count=100, at=0.0)
+
+    assert not asked.latched
+    assert left_out.latched

@@ -217,3 +217,13 @@ def test_totals_may_wrap_around(blocks: int) -> None:
     guard = envelope(*[0.9] * blocks, rows=2**30)
 
     assert guard.share[0] == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(("rows", "status"), [(19, None), (20, "drift")])
+def test_a_source_is_not_down_by_fewer_than_20_rows(
+    rows: int, status: str | None
+) -> None:
+    guard = SourceDown([watched_column(longest_gap=0)])
+    guard.update(np.array([0, rows, 0, 0, 0, 0]), 0.0)
+
+    assert guard.status(0) == status

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from servewatch.baseline.gather import Gathered, Group, Progress, take
 from servewatch.baseline.kinds import choose_bins, convert, kind_of
 from servewatch.baseline.own_replay import temper
-from servewatch.baseline.profile import ColumnProfile, Content, Duplicates
+from servewatch.baseline.profile import (
+    ColumnProfile,
+    Content,
+    Dependence,
+    Duplicates,
+)
 from servewatch.baseline.roles import Roles
 from servewatch.baseline.sample import first_half, keep_codes
 from servewatch.baseline.segments import segment_counts
@@ -19,6 +24,7 @@ from servewatch.baseline.summary import measure_novelty, summarise
 from servewatch.baseline.timeline import Blocks
 from servewatch.baseline.worst import explain
 from servewatch.config import Config
+from servewatch.judge.dependence import DISJOINT_WINDOWS, design_effect
 from servewatch.schema import Column, Kind, Role, Schema
 from servewatch.sketch.bins import cell, width
 from servewatch.sketch.duplicates import repeats, row_hashes
@@ -146,7 +152,17 @@ def _role(name: str, roles: Roles) -> Role:
 def _duplicates(features: Sequence[Profiled], everything: Group) -> Duplicates:
     rows = everything.places.size
     marks = repeats(row_hashes((c.hashes for c in features), rows))
-    return Duplicates(repeats=int(np.count_nonzero(marks)), rows=rows)
+    starts = everything.timeline.starts
+    dependence = None
+    if starts.size >= DISJOINT_WINDOWS:
+        hits = np.add.reduceat(marks.astype(float), starts)
+        effect, one_block = design_effect(
+            hits[:, None], np.diff(np.append(starts, rows)).astype(float)
+        )
+        dependence = Dependence(design_effect=effect, one_block=one_block)
+    return Duplicates(
+        repeats=int(np.count_nonzero(marks)), rows=rows, dependence=dependence
+    )
 
 
 def _everywhere(coded: Profiled, everything: Group) -> NDArray[np.uint8]:

@@ -98,6 +98,8 @@ LIMITS: Mapping[str, Limit] = {
     "worker": NAMED,
 }
 
+SECONDS_A_DAY = 86400.0
+LEAST_PATIENCE = 10.0  # blocks to a false alarm
 ASCENDING = ("tolerance_warn", "tolerance_drift", "tolerance_severe")
 REMEDY = "correct {} or leave it out for the default"
 
@@ -125,6 +127,21 @@ def typed(name: str, value: object, hint: object) -> object:
         ) from None
 
 
+def _check_patience(settings: Mapping[str, object]) -> None:
+    """Refuse a budget of more alarms than one in ten blocks: nothing would be ok."""
+    seconds = cast("float", settings["block_seconds"])
+    alarms = cast("float", settings["false_alarms_per_day"])
+    if SECONDS_A_DAY / seconds / alarms < LEAST_PATIENCE:
+        most = SECONDS_A_DAY / seconds / LEAST_PATIENCE
+        raise ConfigError(
+            "false_alarms_per_day is out of range",
+            field="false_alarms_per_day",
+            found=alarms,
+            expected=f"at most {most:g} with blocks of {seconds:g} seconds",
+            remedy="lower false_alarms_per_day or block_seconds",
+        )
+
+
 def check(settings: Mapping[str, object]) -> None:
     """Raise `ConfigError` for the first value that lies outside its limits."""
     for name, limit in LIMITS.items():
@@ -150,6 +167,7 @@ def check(settings: Mapping[str, object]) -> None:
                 expected=f"more than {low}",
                 remedy=f"raise {upper} or lower {lower}",
             )
+    _check_patience(settings)
 
 
 def _converted(value: object, hint: object) -> object:
