@@ -29,6 +29,7 @@ from servewatch.expose.rights import Rights
 from servewatch.expose.shadow import shadowed
 from servewatch.monitor.monitor import Monitor
 from servewatch.monitor.report import Report
+from servewatch.record.clock import anchored_clock
 from servewatch.record.drain import Drain
 from servewatch.record.heartbeat import Heartbeat
 from servewatch.record.recorder import Recorder
@@ -89,7 +90,7 @@ class ServeWatch:
             store=_store(self.config),
             drain=Drain(self.recorder, layout, rng=np.random.default_rng()),
             totals=self.totals,
-            clock=time.time,
+            clock=anchored_clock(),
             worker=self.config.worker or _worker(),
         )
         self.exposed = Exposed(
@@ -172,7 +173,7 @@ class ServeWatch:
         latency_seconds: float | None = None,
         at: float | None = None,
     ) -> None:
-        """Record rows by hand; *at* is their event time in Unix seconds."""
+        """Record rows by hand; blocks go by arrival, whatever event time *at* says."""
         record_by_hand(
             self.recorder,
             features,

@@ -46,3 +46,11 @@ def test_health_is_degraded_as_soon_as_one_is() -> None:
     well, ill = Given(), Given(config=Config(model="b"), reasons=["store is full"])
     body = health_body([well, ill])
     assert (body["status"], body["reasons"]) == ("degraded", ["b: store is full"])
+
+
+def test_a_failing_gate_names_what_drifts_without_values() -> None:
+    drifting = report(incidents=[{"streams": ["price"]}])
+
+    reason = gate_body([Given(latest=drifting)], None)["reason"]
+
+    assert reason == "drift: price: more rows in the upper tail"

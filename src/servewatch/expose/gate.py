@@ -9,9 +9,10 @@ from typing import Any
 
 from servewatch.expose.since import gate_since
 from servewatch.expose.source import Source, worst_gate, worst_status
-from servewatch.monitor.report import SCHEMA_VERSION, GateReport
+from servewatch.monitor.report import SCHEMA_VERSION, GateReport, Report
 
 PASS, TOO_EARLY, FAIL, CONFLICT = 200, 425, 503, 409
+NAMED = 3  # streams in a reason; /drift has them all
 _LAST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
@@ -27,7 +28,7 @@ def gate_body(sources: Sequence[Source], since: float | None) -> dict[str, Any]:
         **gate.to_dict(),
         "status": worst_status([report.status for report in reports]),
         "model": ", ".join(source.config.model for source in sources),
-        "reason": _reason(gate),
+        "reason": _reason(gate, reports),
         "schema_version": SCHEMA_VERSION,
     }
 
@@ -75,17 +76,37 @@ def _with_plus(text: str) -> str:
     return re.sub(r"(T.*) (\d\d:?\d\d)$", r"\1+\2", text)
 
 
-def _reason(gate: GateReport) -> str:
+def _reason(gate: GateReport, reports: Sequence[Report]) -> str:
     match gate.verdict:
         case "pass":
             return "no material change is left possible"
         case "fail":
-            return "the status is drift"
+            return f"drift: {_drifting(reports)}"
         case "inconclusive":
             needed = f"about {gate.rows_needed} more rows" if gate.rows_needed else ""
             return f"not decided after {gate.rows} rows" + (
                 f"; {needed} are needed" if needed else ""
             )
+
+
+def _drifting(reports: Sequence[Report]) -> str:
+    """Name the drifting streams, likelier causes first, without any value."""
+    causes = {
+        stream.name: stream.cause_public or stream.name
+        for report in reports
+        for stream in report.streams
+        if stream.status == "drift" and stream.gates
+    }
+    ranked = [
+        name
+        for report in reports
+        for incident in report.incidents
+        for name in incident["streams"]
+        if name in causes
+    ]
+    names = list(dict.fromkeys([*ranked, *causes]))
+    more = f"; and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return "; ".join(causes[name] for name in names[:NAMED]) + more
 
 
 def health_body(sources: Sequence[Source]) -> Mapping[str, Any]:
