@@ -1,9 +1,9 @@
 """What GET /drift takes with 1,000 features, asked through the ASGI app.
 
-`first_ms` is the first answer after a block, written anew; `later_ms` an answer of the
-same block; `tick_ms` what judging the block and renewing the report took before, in the
-background. The control encodes a document of the same size as JSON. Run it by itself
-or through bench.py.
+`first_ms` is the first answer after a block; `later_ms` another of the same block;
+`tick_ms` what judging the block, renewing the report and writing it took before, in the
+background; `unwritten_ms` the very first answer to anybody. The control encodes a
+document of the same size as JSON. Run it by itself or through bench.py.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ FEATURES = 1000
 REFERENCE_ROWS = 2000
 BLOCK_ROWS = 500
 SEED = 20_100_104
-LIMITS = {"first_ratio_to_json": 40.0}  # 11 where it was written
+LIMITS = {"unwritten_ratio_to_json": 40.0}  # 9 where it was written
 
 
 def measure(blocks: int = 8) -> dict[str, float]:
@@ -51,9 +51,7 @@ async def _measure(blocks: int) -> dict[str, float]:
         clock=lambda: 0.0,
         worker="bench",
     )
-    exposed = Exposed(
-        monitor, rights=Rights(None, metrics_open=True), prefix="", clock=time.monotonic
-    )
+    exposed = _exposed(monitor)
     ticks: list[float] = []
     first: list[float] = []
     later: list[float] = []
@@ -64,13 +62,15 @@ async def _measure(blocks: int) -> dict[str, float]:
         drain.fold_columns(window, dict(zip(names, rows.T, strict=True)), BLOCK_ROWS)
         began = time.perf_counter()
         monitor.advance((block + 1) * 10.0)
-        assert monitor.latest.blocks == block + 1  # renewed as by the background thread
+        assert monitor.latest.blocks == block + 1
+        exposed.renew()  # as the background thread does after a block
         ticks.append((time.perf_counter() - began) * 1e3)
-        exposed.forget()
         spent, body = await _milliseconds(exposed)
         first.append(spent)
         later.append((await _milliseconds(exposed))[0])
     document = msgspec.json.decode(body)
+    strangers = [_exposed(monitor) for _ in range(blocks)]
+    unwritten = min([(await _milliseconds(each))[0] for each in strangers])
     json_ms = _best(lambda: msgspec.json.encode(document))
     return {
         "features": float(FEATURES),
@@ -79,9 +79,15 @@ async def _measure(blocks: int) -> dict[str, float]:
         "tick_ms": min(ticks),
         "first_ms": min(first),
         "later_ms": min(later),
+        "unwritten_ms": unwritten,
         "json_ms": json_ms,
-        "first_ratio_to_json": min(first) / json_ms,
+        "unwritten_ratio_to_json": unwritten / json_ms,
     }
+
+
+def _exposed(monitor: Monitor) -> Exposed:
+    rights = Rights(None, metrics_open=True)
+    return Exposed(monitor, rights=rights, prefix="", clock=time.monotonic)
 
 
 async def _milliseconds(exposed: Exposed) -> tuple[float, bytes]:

@@ -205,7 +205,7 @@ class ServeWatch:
     def _beat(self) -> None:
         report = self.monitor.tick()
         self._events.observe(report, self.monitor.health())
-        self.exposed.forget()
+        self.exposed.renew()
 
     def _join(self, first: ServeWatch) -> None:
         for name in ("token", "metrics_open", "prefix"):

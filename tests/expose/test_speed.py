@@ -12,6 +12,8 @@ def test_drift_of_a_thousand_features_is_answered_in_twenty_milliseconds() -> No
     figures = measure()
 
     assert figures["features"] == 1000
+    assert figures["first_ms"] <= MOST_MS
     assert (
-        figures["first_ms"] <= MOST_MS or figures["first_ratio_to_json"] <= MOST_RATIO
+        figures["unwritten_ms"] <= MOST_MS
+        or figures["unwritten_ratio_to_json"] <= MOST_RATIO
     )

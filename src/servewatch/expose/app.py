@@ -74,6 +74,14 @@ class Exposed:
         self._sources.append(source)
         self.forget()
 
+    def renew(self) -> None:
+        """Forget kept answers and write again what callers asked for before.
+
+        For the background thread, so that nobody waits for a thousand columns.
+        """
+        self.forget()
+        self._written.renew({each.config.model: each.latest for each in self._sources})
+
     def forget(self) -> None:
         """Make every kept answer anew: there is news."""
         self._kept.forget()

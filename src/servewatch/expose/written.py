@@ -56,13 +56,20 @@ class Written:
             ],
         }
 
+    def renew(self, reports: Mapping[str, Report]) -> None:
+        """Write anew what was asked for before and has changed since."""
+        for name, detail, named in list(self._entries):
+            if name in reports:
+                self._streams(name, reports[name], detail=detail, named=named)
+
     def _streams(
         self, name: str, report: Report, *, detail: bool, named: bool = False
     ) -> msgspec.Raw:
         key = name, detail, named
         entry = self._entries.get(key)
         if entry is None or entry.streams is not report.streams:
-            label = {"model": name} if named else {}
-            rows = [{**label, **each.to_dict(detail=detail)} for each in report.streams]
+            rows = [each.to_dict(detail=detail) for each in report.streams]
+            if named:
+                rows = [{"model": name, **row} for row in rows]
             entry = self._entries[key] = _Entry(report.streams, encode(rows))
         return msgspec.Raw(entry.text)

@@ -57,6 +57,7 @@ class StreamReport:
 
     def to_dict(self, *, detail: bool = True) -> dict[str, Any]:
         """Give plain JSON values; without *detail* the cause names no value."""
+        effect = round(self.design_effect, 3)
         return {
             "name": self.name,
             "role": self.role,
@@ -69,14 +70,14 @@ class StreamReport:
             "reason": self.reason,
             "rows": self.rows,
             "rows_to_detect": self.rows_to_detect,
-            "design_effect": round(self.design_effect, 3),
+            "design_effect": effect,
             "gates": self.gates,
             "distances": {
                 name: {
                     "value": distance.value,
                     "debiased": distance.debiased,
                     "noise": distance.noise,
-                    "design_effect": round(self.design_effect, 3),
+                    "design_effect": effect,
                 }
                 for name, distance in self.distances.items()
             },
