@@ -59,7 +59,8 @@ async def _measure(blocks: int) -> dict[str, float]:
     for block in range(blocks):
         rows = rng.normal(size=(BLOCK_ROWS, FEATURES))
         window = monitor.advance(block * 10.0)
-        drain.fold_columns(window, dict(zip(names, rows.T, strict=True)), BLOCK_ROWS)
+        encoded = drain.encode(dict(zip(names, rows.T, strict=True)), BLOCK_ROWS)
+        drain.fold_encoded(window, encoded, 0, BLOCK_ROWS)
         began = time.perf_counter()
         monitor.advance((block + 1) * 10.0)
         assert monitor.latest.blocks == block + 1

@@ -141,6 +141,19 @@ def test_health_is_degraded_by_a_fault_and_recovers_after_five_minutes() -> None
     assert world.monitor.health()["status"] == "ok"
 
 
+def test_health_says_when_rows_wait_and_nothing_ticks() -> None:
+    world = World(normal_baseline())
+    world.tick()
+    world.now += 11.0
+    idle = world.monitor.health()
+    world.serve(normal_rows(10, seed=1))
+
+    assert idle["status"] == "ok"
+    assert world.monitor.health()["reasons"] == [
+        "the background thread has not run for 11 s"
+    ]
+
+
 def test_missing_values_are_named_before_the_shape_they_change() -> None:
     world = World(normal_baseline())
     for block in range(4):

@@ -95,7 +95,8 @@ def test_columns_of_a_file_are_counted_as_recorded() -> None:
     drain = Drain(recorder, NUMBERS, rng=np.random.default_rng(1))
     window = Window.empty(NUMBERS, 0.0, 1.0)
 
-    drain.fold_columns(window, {"a": np.full(3, 0.5), "b": np.full(3, 0.5)}, 3)
+    encoded = drain.encode({"a": np.full(3, 0.5), "b": np.full(3, 0.5)}, 3)
+    drain.fold_encoded(window, encoded, 0, 3)
 
     assert window.rows == 3
     assert recorder.totals.accounting()["received"] == 3

@@ -122,7 +122,6 @@ def test_stopping_beats_once_more() -> None:
     heart.stop()
 
     assert beats == [1]
-    assert heart.age_seconds() is not None
 
 
 def test_a_forked_child_has_no_heartbeat_until_it_starts_one() -> None:
@@ -185,7 +184,6 @@ def test_a_heartbeat_that_died_comes_back_with_the_next_record(
     record_by_hand(recorder, ROW)
 
     assert beats.acquire(timeout=5.0)
-    assert heart.restarts == 1
     heart.stop(flush=False)
 
 

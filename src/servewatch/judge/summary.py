@@ -12,13 +12,12 @@ from msgspec.structs import replace
 from servewatch.compare.divergence import binary_js
 from servewatch.judge.cause import moved, time_text
 from servewatch.judge.panel import DRIFT, WARN
-from servewatch.judge.verdict import Status, Verdict
+from servewatch.judge.verdict import TOGETHER_BLOCKS, Status, Verdict
 
 if TYPE_CHECKING:
     from servewatch.judge.judge import Judge
     from servewatch.judge.stream import Stream
 
-TOGETHER_BLOCKS = 3
 NO_EVIDENCE = -50.0  # log evidence is shown as finite
 DATASET = "dataset"
 SCHEMA = "schema"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Status = Literal["ok", "warning", "drift", "insufficient_data"]
 ALTERNATIVES = 5
 GROUPS = 3
+TOGETHER_BLOCKS = 3  # what begins within so many blocks began together
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

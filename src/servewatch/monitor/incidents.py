@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from servewatch.judge.verdict import TOGETHER_BLOCKS
 from servewatch.monitor.report import iso
 
 if TYPE_CHECKING:
     from servewatch.judge.verdict import Verdict
 
-TOGETHER_BLOCKS = 3
 # Missing or invalid data explains a shape that changed with it, never the reverse.
 _TELLING = ("schema", "missing", "invalid", "range", "unseen", "rate", "latency")
 _AFFECTED = {"feature": 0, "prediction": 1, "all": 2}

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from servewatch.store.protocol import Store
 
 LEASE_SECONDS = 15.0
+SILENT_SECONDS = 10.0  # without a tick while rows wait: something ended the thread
 Listener = Callable[["Change"], None]
 
 
@@ -72,7 +73,7 @@ class Monitor:
         self._faults = RecentFaults()
         self._number: int | None = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
-        self._active = clock()
+        self._active = self._ticked = clock()
         self._resume()
         renew_after_fork(self)
 
@@ -145,6 +146,7 @@ class Monitor:
             at = self._clock() if now is None else now
             self.flush(at)
             self._faults.note(self.totals.internal_errors, at)
+            self._ticked = at
             closed = block_number(
                 at - self.config.grace_seconds, self.config.block_seconds
             )
@@ -237,6 +239,9 @@ class Monitor:
         """Give ServeWatch's own state: ok, or degraded and why. Never the model's."""
         recent = self._faults.recent(self._clock())
         reasons = [f"internal errors at {site}" for site in recent]
+        silent = self._clock() - self._ticked
+        if silent > SILENT_SECONDS and self.totals.accounting()["pending"]:
+            reasons.append(f"the background thread has not run for {silent:.0f} s")
         return {
             "status": "degraded" if reasons else "ok",
             "reasons": reasons,

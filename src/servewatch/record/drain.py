@@ -60,12 +60,6 @@ class Drain:
             self.totals.add(delta)
             self.totals.overhead_seconds += thread_time() - began
 
-    def fold_columns(
-        self, window: Window, columns: Mapping[str, Values], rows: int
-    ) -> None:
-        """Add rows that are columns already, such as those of a file being replayed."""
-        self.fold_encoded(window, self.encode(columns, rows), 0, rows)
-
     def encode(self, columns: Mapping[str, Values], rows: int) -> EncodedRows:
         """Give rows that are columns their cells, without counting any.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from time import monotonic
 
 from servewatch.record.forking import renew_after_fork
 from servewatch.record.guard import Faults
@@ -40,8 +39,6 @@ class Heartbeat:
         self._starting = threading.Lock()
         self._stopped = False
         self._ended = False
-        self.last_beat: float | None = None
-        self.restarts = 0
 
     @property
     def is_alive(self) -> bool:
@@ -49,17 +46,11 @@ class Heartbeat:
         thread = self._thread
         return thread is not None and thread.is_alive() and not self._ended
 
-    def age_seconds(self) -> float | None:
-        """Seconds since the last beat ended; None before the first."""
-        return None if self.last_beat is None else monotonic() - self.last_beat
-
     def start(self) -> None:
         """Start the thread unless it runs; again after it died."""
         with self._starting:
             if self.is_alive:
                 return
-            if self._thread is not None and not self._stopped:
-                self.restarts += 1
             self._stopped = self._ended = False
             self._wake.clear()
             self._thread = threading.Thread(
@@ -98,4 +89,3 @@ class Heartbeat:
         except BaseException:  # noqa: BLE001 - whatever ends a beat, the next one comes
             if self._faults is not None:
                 self._faults.fault("beat")
-        self.last_beat = monotonic()
