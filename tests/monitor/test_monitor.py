@@ -355,10 +355,10 @@ def test_an_ok_ends_when_no_value_came_within_the_horizon() -> None:
 
 def test_a_block_that_cannot_be_written_was_never_judged() -> None:
     class Failing(MemoryStore):
-        broken = True
+        is_broken = True
 
         def seal(self, *args: Any, **kwargs: Any) -> bool:
-            if self.broken:
+            if self.is_broken:
                 raise OSError("full")
             return super().seal(*args, **kwargs)
 
@@ -373,9 +373,34 @@ def test_a_block_that_cannot_be_written_was_never_judged() -> None:
             world.monitor.tick()
 
     assert pack_judge(world.monitor.judge) == before
-    store.broken = False
+    store.is_broken = False
     world.tick()
-    assert world.monitor.latest.blocks == 1
+    assert [block.window.rows for block in world.monitor.blocks(0)] == [100]
+
+
+def test_a_block_that_cannot_be_judged_does_not_hold_up_the_next() -> None:
+    class Forgetful(MemoryStore):
+        """Takes no evidence of the first block."""
+
+        def seal(self, *args: Any, **kwargs: Any) -> bool:
+            if kwargs["after"] is None and kwargs["evidence"] != before:
+                raise ValueError("odd evidence")
+            return super().seal(*args, **kwargs)
+
+    world = World(normal_baseline(), Forgetful())
+    before = pack_judge(world.monitor.judge)
+    world.serve(normal_rows(100, seed=3))
+    world.tick()
+    world.now += 12.0
+    for _ in range(2):
+        with pytest.raises(ValueError, match="odd evidence"):
+            world.monitor.tick()
+    world.tick()
+    world.serve_blocks(1)
+
+    assert [block.window.rows for block in world.monitor.blocks(0)] == [100, 100]
+    assert world.monitor.judge.blocks == 1
+    assert world.recorder.totals.internal_errors["judge"] == 1
 
 
 def test_a_refused_seal_takes_the_holders_evidence() -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from servewatch.store.protocol import Store
 
 LEASE_SECONDS = 15.0
+MOST_FAILURES = 3  # ticks that one block may fail
 SILENT_SECONDS = 10.0  # without a tick while rows wait: something ended the thread
 Listener = Callable[["Change"], None]
 
@@ -73,6 +74,7 @@ class Monitor:
         self._faults = RecentFaults()
         self._number: int | None = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
+        self._failures = 0
         self._active = self._ticked = clock()
         self._resume()
         renew_after_fork(self)
@@ -189,12 +191,23 @@ class Monitor:
             self._seal(parts, reduce(Window.merge, windows))
 
     def _seal(self, parts: list[int], window: Window) -> None:
-        """Judge a block and write it; what cannot be written was never judged."""
+        """Judge a block and write it; what cannot be written was never judged.
+
+        A block that fails again and again is written unjudged, or all that comes after
+        it would wait, and grow, behind it.
+        """
+        block = Block(parts[-1], window.start, window.end, window.counts, window.rows)
         try:
-            taken = self._judge(parts, window)
-        except BaseException:
+            self.judge.observe(block, ", ".join(window.unknown))
+            taken = self._write(parts, window, pack_judge(self.judge))
+        except Exception:
             unpack_judge(self.judge, self._evidence)
-            raise
+            self._failures += 1
+            if self._failures < MOST_FAILURES:
+                raise
+            self.totals.fault("judge")
+            taken = self._write(parts, window, self._evidence)
+        self._failures = 0
         if taken:
             self._reporter.add(window)
             self._changes.tell(self.judge, window.end)
@@ -203,19 +216,16 @@ class Monitor:
         self._sealed = None if last is None else last[0]
         unpack_judge(self.judge, self._evidence if last is None else last[1])
 
-    def _judge(self, parts: list[int], window: Window) -> bool:
-        block = Block(parts[-1], window.start, window.end, window.counts, window.rows)
-        self.judge.observe(block, ", ".join(window.unknown))
-        evidence = pack_judge(self.judge)
+    def _write(self, parts: list[int], window: Window, evidence: bytes) -> bool:
         taken = self._store.seal(
-            Sealed(block.number, window),
+            Sealed(parts[-1], window),
             parts=parts,
             evidence=evidence,
             after=self._sealed,
             holder=self._worker,
         )
         if taken:
-            self._sealed, self._evidence = block.number, evidence
+            self._sealed, self._evidence = parts[-1], evidence
         return taken
 
     def report(self) -> Report:
