@@ -75,13 +75,14 @@ class Pass:
         """Fold in a block of *count* rows from *at*: hits (T,), rows (J,), eta (J,)."""
         if np.isnan(self.since):
             self.since = at
+        self.rows += count
+        if self.latched:
+            return
         of = self._panel.of
         eta = tempering[of]
         self.logs += (eta * hits)[:, None] * self._hit
         self.logs += (eta * rows[of])[:, None] * self._miss
-        self.rows += count
-        if not self.latched:
-            self.latched = self.least() >= self._needed
+        self.latched = self.least() >= self._needed
 
     def least(self) -> float:
         """Give the smallest log e-value of the sets asked; -inf if none is."""
