@@ -467,7 +467,10 @@ def test_a_forked_child_starts_anew_while_the_parent_holds_the_lock() -> None:
         if child == 0:
             signal.alarm(20)
             fresh = world.monitor.report()
-            os._exit(0 if (fresh.blocks, fresh.rows) == (0, 0) else 1)
+            told = len(world.changes)
+            world.serve_blocks(1)  # calm again: no end of what the parent saw
+            ended = [c for c in world.changes[told:] if c.previous == "drift"]
+            os._exit(0 if (fresh.blocks, fresh.rows, ended) == (0, 0, []) else 1)
     _, status = os.waitpid(child, 0)
 
     assert os.waitstatus_to_exitcode(status) == 0

@@ -25,6 +25,10 @@ class Changes:
     _statuses: dict[str, Status] = field(default_factory=dict)
     _signature: bytes | None = None
 
+    def forget(self) -> None:
+        """Start as if nothing had been told yet."""
+        self._statuses, self._signature = {}, None
+
     def tell(self, judge: Judge, at: float) -> None:
         """Compare with the block before and tell every listener what changed.
 

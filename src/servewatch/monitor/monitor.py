@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import reduce
 from os import getpid
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -94,6 +93,8 @@ class Monitor:
         self._worker = f"{self._worker}-{getpid()}"
         self.judge = self._new_judge()
         self._reporter = self._reporter.renewed()
+        self._changes.forget()
+        self._failures = 0
         self._number = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
         self._resume()
@@ -179,16 +180,15 @@ class Monitor:
         if not self._store.lease(self._worker, self._clock(), LEASE_SECONDS):
             return
         parts: list[int] = []
-        windows: list[Window] = []
+        merged: Window | None = None
         for number, window in self._store.read(before).items():
             parts.append(number)
-            windows.append(window)
-            merged = reduce(Window.merge, windows)
+            merged = window if merged is None else merged.merge(window)
             if merged.volume >= self.config.block_rows:
                 self._seal(parts, merged)
-                parts, windows = [], []
-        if windows and not keep_small:
-            self._seal(parts, reduce(Window.merge, windows))
+                parts, merged = [], None
+        if merged is not None and not keep_small:
+            self._seal(parts, merged)
 
     def _seal(self, parts: list[int], window: Window) -> None:
         """Judge a block and write it; what cannot be written was never judged.
