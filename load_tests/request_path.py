@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from servewatch.capture.asgi import ServeWatchMiddleware
-from servewatch.capture.model import watched
+from servewatch.capture.stand_in import watched
 from servewatch.record.drain import Drain
 from servewatch.record.recorder import Recorder
 from servewatch.record.totals import Totals

@@ -18,8 +18,9 @@ import numpy as np
 
 from servewatch.baseline import Baseline
 from servewatch.capture.asgi import App, ServeWatchMiddleware
-from servewatch.capture.model import record_by_hand, watched
+from servewatch.capture.model import record_by_hand
 from servewatch.capture.request import RequestScope
+from servewatch.capture.stand_in import watched
 from servewatch.capture.streams import NOTHING
 from servewatch.config import Config
 from servewatch.errors import ConfigError

@@ -26,8 +26,8 @@ from starlette.websockets import WebSocket
 
 from servewatch.capture.asgi import Message
 from servewatch.capture.asgi import ServeWatchMiddleware as Middleware
-from servewatch.capture.model import watched
 from servewatch.capture.request import current_id
+from servewatch.capture.stand_in import watched
 from tests.capture.asked import Watching, a_scope, answered
 
 

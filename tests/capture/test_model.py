@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from servewatch.capture.model import METHODS, record_by_hand, watched
+from servewatch.capture.model import record_by_hand
+from servewatch.capture.stand_in import METHODS, watched
 from servewatch.record.observation import Call
 from servewatch.record.recorder import Recorder
 

@@ -11,13 +11,13 @@ import pytest
 from servewatch.capture.asgi import Receive, Scope, Send
 from servewatch.capture.asgi import ServeWatchMiddleware as Middleware
 from servewatch.capture.ids import row_id
-from servewatch.capture.model import watched
 from servewatch.capture.request import (
     JOINED_BYTES,
     JOINED_CALLS,
     RequestScope,
     current_id,
 )
+from servewatch.capture.stand_in import watched
 from tests.capture.asked import Watching, a_scope, answered, body, start
 
 ROW = np.array([[0.5, 1.5]])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from servewatch.capture.model import watched
+from servewatch.capture.stand_in import watched
 from servewatch.record.observation import Call
 from servewatch.record.recorder import Recorder
 

@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from servewatch.capture.model import watched
+from servewatch.capture.stand_in import watched
 from servewatch.record.recorder import Recorder
 from servewatch.schema import Column, Schema
 from servewatch.sketch.bins import LevelBins
