@@ -18,22 +18,6 @@ STATUS_NUMBERS: Mapping[str, int] = {
     "drift": 2,
 }
 GATE_NUMBERS: Mapping[str, int] = {"inconclusive": -1, "pass": 0, "fail": 1}
-DURATION_BOUNDS = (
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.5,
-    5.0,
-    10.0,
-)
-"""Seconds; each is also a bound of the buckets we count in, so nothing is guessed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +122,22 @@ FAMILIES = (
     ),
     _family(
         "overhead_seconds_total", "counter", "Processor time ServeWatch spent on this."
+    ),
+    _family(
+        "path_seconds_total",
+        "counter",
+        "Part of the overhead spent inside requests and calls, estimated.",
+    ),
+    _family(
+        "armed", "gauge", "1 while calls are recorded, 0 while disarmed by faults."
+    ),
+    _family(
+        "unwatched_calls_total",
+        "counter",
+        "Calls and requests served while ServeWatch had disarmed itself.",
+    ),
+    _family(
+        "sampling_ratio", "gauge", "Share of rows recorded within the last second."
     ),
     _family(
         "overflow_features_total",

@@ -23,7 +23,6 @@ from prometheus_client.registry import Collector
 
 from servewatch.expose.catalogue import (
     CATALOGUE,
-    DURATION_BOUNDS,
     FAMILIES,
     PREFIX,
     Family,
@@ -31,6 +30,7 @@ from servewatch.expose.catalogue import (
 from servewatch.expose.labels import distinct
 from servewatch.expose.samples import Durations, Number, service, streams
 from servewatch.expose.source import Source
+from servewatch.record.exemplars import DURATION_BOUNDS
 
 SERIES = 5000
 TURN = 100

@@ -9,13 +9,13 @@ import numpy as np
 
 import servewatch
 from servewatch.expose.catalogue import (
-    DURATION_BOUNDS,
     GATE_NUMBERS,
     STATUS_NUMBERS,
 )
 from servewatch.expose.labels import clean, distinct
 from servewatch.expose.source import Source, badness
 from servewatch.monitor.report import Report, StreamReport
+from servewatch.record.exemplars import DURATION_BOUNDS
 from servewatch.record.totals import Totals
 from servewatch.sketch.latency import BOUNDS
 
@@ -68,6 +68,10 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations]:
     for kind, errors in dict(totals.errors).items():
         yield Number("errors_total", {"stage": INFERENCE, "type": clean(kind)}, errors)
     yield Number("overhead_seconds_total", {}, totals.overhead_seconds)
+    yield Number("path_seconds_total", {}, totals.path_seconds)
+    yield Number("armed", {}, totals.armed)
+    yield Number("unwatched_calls_total", {}, totals.unwatched)
+    yield Number("sampling_ratio", {}, totals.keep_share)
     yield Number("overflow_features_total", {}, _overflow(report.streams))
     yield from _durations(source)
     yield from _requests(totals)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from servewatch.record.exemplars import Exemplars
 from servewatch.record.forking import renew_after_fork
 from servewatch.sketch.layout import NO_COLUMNS, Layout
 from servewatch.sketch.window import Window
@@ -32,6 +33,10 @@ class Totals:
     `predictions_dropped` counts predictions that did not fit rows recorded without
     them, `odd_latencies` durations given by hand that are none; `seconds` sums the
     durations behind `lifetime`'s buckets. `lifetime` is all that was folded, merged.
+    `armed` is False while the breaker has ServeWatch disarmed, `unwatched` counts calls
+    and requests served meanwhile; `keep_share` is the share of rows now recorded;
+    `path_seconds` estimates the part of `overhead_seconds` spent inside requests;
+    `exemplars` are the latest traces behind the buckets of durations.
     """
 
     def __init__(self, layout: Layout = NO_COLUMNS) -> None:
@@ -53,6 +58,11 @@ class Totals:
         self.seconds: dict[str, float] = dict.fromkeys(LATENCIES, 0.0)
         self.odd_latencies = 0
         self.overhead_seconds = 0.0
+        self.path_seconds = 0.0
+        self.unwatched = 0
+        self.armed = True
+        self.keep_share = 1.0
+        self.exemplars = Exemplars()
         self.lifetime = Window.empty(self.layout, 0.0, 0.0)
         self.draining = 0
         self._routes: set[str] = set()
