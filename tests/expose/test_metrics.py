@@ -213,6 +213,59 @@ def test_no_name_breaks_open_metrics(name: str) -> None:
     assert list(families)
 
 
+def test_an_exemplar_comes_back_from_open_metrics() -> None:
+    source = timed(0.043)
+    source.totals.exemplars.note("request_seconds", 0.043, "0af7" * 8, 1.69e9 + 0.123)
+    text, _ = Exposition(lambda: [source]).render("application/openmetrics-text")
+    families = openmetrics.text_string_to_metric_families(text.decode())  # type: ignore[no-untyped-call]
+    found = [
+        (sample.labels["le"], sample.exemplar)
+        for family in families
+        for sample in family.samples
+        if sample.exemplar
+    ]
+    (bound, exemplar), *others = found
+    assert (bound, others) == ("0.05", [])
+    assert exemplar.labels == {"trace_id": "0af7" * 8}
+    assert (exemplar.value, float(exemplar.timestamp)) == (0.043, 1.69e9 + 0.123)
+
+
+def test_text_has_no_exemplars() -> None:
+    source = timed(0.043)
+    source.totals.exemplars.note("request_seconds", 0.043, "0af7" * 8, 1.69e9)
+    assert b"trace_id" not in Exposition(lambda: [source]).render("")[0]
+
+
+def test_whether_serving_is_watched_is_shown() -> None:
+    source = Given()
+    source.totals.armed, source.totals.unwatched = False, 7
+    assert values("armed", source) == {(): 0}
+    assert values("unwatched_calls_total", source) == {(): 7}
+
+
+def test_what_watching_takes_and_keeps_is_shown() -> None:
+    source = Given()
+    source.totals.path_seconds, source.totals.keep_share = 0.5, 0.25
+    assert values("path_seconds_total", source) == {(): 0.5}
+    assert values("sampling_ratio", source) == {(): 0.25}
+
+
+def test_reasons_that_clean_to_the_same_label_add_up() -> None:
+    source = Given()
+    source.totals.drop("odd", 2)
+    source.totals.drop("o\x00dd", 3)
+    assert values("dropped_total", source) == {("odd",): 5}
+
+
+def test_two_columns_keep_their_labels_when_one_drifts() -> None:
+    same = [replace(PRICE, name=name, status="ok") for name in ("a", "a\x00")]
+    drifting = [same[0], replace(same[1], status="drift")]
+    assert values("stream_status", Given(report(streams=drifting))) == {
+        ("feature", "a"): 0,
+        ("feature", "a~2"): 2,
+    }
+
+
 def test_the_global_registry_stays_as_it_is() -> None:
     before = set(prometheus_client.REGISTRY._names_to_collectors)
     samples(Given())

@@ -1,45 +1,53 @@
 """`/metrics`: the catalogue's numbers in Prometheus text or OpenMetrics.
 
-A registry of our own, read when scraped: the host's global registry, and its choice of
+Read when scraped, from numbers of our own: the host's registry, and its choice of
 prometheus_client's multiprocess mode, stay out of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.process_collector import ProcessCollector
-from prometheus_client.registry import Collector
-
-from servewatch.expose.catalogue import (
-    CATALOGUE,
-    FAMILIES,
-    PREFIX,
-    Family,
+from servewatch.expose.cap import shown_in_turns, shown_whole
+from servewatch.expose.catalogue import PREFIX
+from servewatch.expose.formats import (
+    PLAIN_BELOW,
+    Format,
+    exemplar,
+    negotiate,
+    number,
+    series,
 )
 from servewatch.expose.labels import distinct
-from servewatch.expose.samples import Durations, Number, service, streams
+from servewatch.expose.process import Process
+from servewatch.expose.samples import Line, Reading, ServiceLines, read
 from servewatch.expose.source import Source
-from servewatch.record.exemplars import DURATION_BOUNDS
+from servewatch.expose.stream_lines import STREAM_FAMILIES, StreamLines
+from servewatch.expose.template import Template
+from servewatch.record.exemplars import Exemplars
 
 SERIES = 5000
-TURN = 100
-_BOUNDS = (*map(str, DURATION_BOUNDS), "+Inf")
-
-Labelled = tuple[str, Number | Durations]  # with the model's label
+_BLOCKS = tuple(Line(family, "", "") for family in STREAM_FAMILIES)
 
 
-class Exposition(Collector):
+class _Model(NamedTuple):
+    """What is kept of a model from one scrape to the next."""
+
+    service: ServiceLines
+    streams: StreamLines
+
+
+class _Laid(NamedTuple):
+    """A template, and what it holds for."""
+
+    services: tuple[ServiceLines, ...]
+    shown: list[list[bool]] | None
+    template: Template
+
+
+class Exposition:
     """The metrics of all *sources*, of at most 5,000 series.
 
     >>> exposition = Exposition(list)
@@ -47,95 +55,123 @@ class Exposition(Collector):
     'text/plain; version=0.0.4; charset=utf-8'
     """
 
-    def __init__(self, sources: Callable[[], Sequence[Source]]) -> None:
+    def __init__(
+        self,
+        sources: Callable[[], Sequence[Source]],
+        process: Callable[[], Mapping[str, float]] | None = None,
+    ) -> None:
+        """Show *sources*; *process* gives the numbers of `Process`."""
         self._sources = sources
-        self._process = ProcessCollector(
-            namespace=PREFIX.removesuffix("_"), registry=None
-        )
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
+        self._process = Process().numbers if process is None else process
+        # Replaced whole, never changed in place: several loops may scrape at once.
+        self._models: dict[str, _Model] = {}
+        self._laid: dict[Format, _Laid] = {}
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Give the exposition and its content type, as *accept* asks for."""
-        encoder, content_type = choose_encoder(accept)
-        return encoder(self._registry), content_type
+        form, content_type = negotiate(accept)
+        sources, process = self._sources(), self._process()
+        labels = distinct(source.config.model for source in sources)
+        models: dict[str, _Model] = {}
+        readings: list[Reading] = []
+        for source in sources:
+            name = source.config.model
+            models[name], reading = self._read(source, labels[name], process)
+            readings.append(reading)
+        self._models = models
+        text = self._written(form, list(models.values()), readings, sources)
+        return text, content_type
 
     @staticmethod
     def content_type(accept: str) -> str:
         """Give the content type that *accept* asks for: there are but a few."""
-        return str(choose_encoder(accept)[1])
+        return negotiate(accept)[1]
 
-    def describe(self) -> Iterable[Metric]:
-        """Tell prometheus_client no name beforehand: the registry is ours alone."""
-        return ()
+    def _read(
+        self, source: Source, label: str, process: Mapping[str, float]
+    ) -> tuple[_Model, Reading]:
+        """Read *source*, and write only those lines whose labels have changed."""
+        kept = self._models.get(source.config.model)
+        if kept and kept.service.model != label:
+            kept = None
+        report = source.latest
+        streams = kept.streams if kept else None
+        if not streams or streams.streams is not report.streams:
+            streams = StreamLines(label, report.streams, streams)
+        reading = read(source, report, process, streams.overflow)
+        service = kept.service if kept else None
+        if not service or service.names != reading.names():
+            service = ServiceLines(label, reading)
+        return _Model(service, streams), reading
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield the families in the catalogue's order, those without samples too."""
-        metrics = {family.name: _metric(family) for family in FAMILIES}
-        sources = self._sources()
-        models = distinct(source.config.model for source in sources)
-        numbers = self._numbers(sources, models)
-        left = dict.fromkeys(models.values(), 0)
-        room = SERIES - len(left)  # one is kept for each model's own overflow
-        for model, number in numbers:
-            size = len(_BOUNDS) + 2 if isinstance(number, Durations) else 1
-            if room < size:
-                left[model] += size
-                continue
-            room -= size
-            _add(metrics[PREFIX + number.family], number, model)
-        for model, series in left.items():
-            overflow = Number("overflow_series", {}, series)
-            _add(metrics[PREFIX + overflow.family], overflow, model)
-        yield from metrics.values()
+    def _written(
+        self,
+        form: Format,
+        models: Sequence[_Model],
+        readings: Sequence[Reading],
+        sources: Sequence[Source],
+    ) -> bytes:
+        room = SERIES - len(models)  # one is kept for each model's own overflow
+        shown = None
+        if sum(len(model.service.lines) for model in models) > room:
+            shown = shown_whole([model.service.sizes for model in models], room)
+        cut = [_hidden(model, shown, place) for place, model in enumerate(models)]
+        room -= sum(len(m.service.lines) for m in models) - sum(cut)
+        lengths = shown_in_turns([model.streams.size for model in models], room)
+        texts: list[str] = []
+        for model, reading, source, hidden, length in zip(
+            models, readings, sources, cut, lengths, strict=True
+        ):
+            own = _numbers(model.service.values(reading))
+            if form == "openmetrics":
+                _add_exemplars(own, model.service, source.totals.exemplars)
+            texts += own
+            texts.append(number(float(hidden + model.streams.size - length)))
+            texts += model.streams.texts(length)
+        services = tuple(model.service for model in models)
+        return self._template(form, services, shown).fill(texts)
 
-    def _numbers(
-        self, sources: Sequence[Source], models: dict[str, str]
-    ) -> Iterator[Labelled]:
-        """Yield what may not be cut before what may."""
-        waiting = []
-        for source in sources:
-            label, report = models[source.config.model], source.latest
-            for number in chain(self._process_numbers(), service(source, report)):
-                yield label, number
-            waiting.append((label, streams(report)))
-        while waiting:  # in turns, so that one wide model leaves room for the others
-            for turn in list(waiting):
-                label, numbers = turn
-                taken = list(islice(numbers, TURN))
-                yield from ((label, number) for number in taken)
-                if len(taken) < TURN:
-                    waiting.remove(turn)
-
-    def _process_numbers(self) -> Iterator[Number]:
-        for metric in self._process.collect():
-            for sample in metric.samples:
-                name = sample.name.removeprefix(PREFIX)
-                if PREFIX + name in CATALOGUE:
-                    yield Number(name, {}, sample.value)
-
-
-def _metric(family: Family) -> Metric:
-    labels = ("model", *family.labels)
-    name = family.name
-    match family.type:
-        case "counter":
-            return CounterMetricFamily(name, family.help, labels=labels)
-        case "gauge":
-            return GaugeMetricFamily(name, family.help, labels=labels)
-        case "histogram":
-            return HistogramMetricFamily(name, family.help, labels=labels)
-        case "info":
-            name = name.removesuffix("_info")
-            return InfoMetricFamily(name, family.help, labels=("model",))
+    def _template(
+        self,
+        form: Format,
+        services: tuple[ServiceLines, ...],
+        shown: list[list[bool]] | None,
+    ) -> Template:
+        laid = self._laid.get(form)
+        if laid is None or laid.services != services or laid.shown != shown:
+            lines: list[Line] = []
+            visible: list[bool] = []
+            for place, service in enumerate(services):
+                overflow = series(f"{PREFIX}overflow_series", {"model": service.model})
+                lines += (*service.lines, Line("overflow_series", overflow), *_BLOCKS)
+                groups = [True] * len(service.sizes) if shown is None else shown[place]
+                for size, is_shown in zip(service.sizes, groups, strict=True):
+                    visible += [is_shown] * size
+                visible += [True] * (1 + len(_BLOCKS))
+            laid = _Laid(services, shown, Template(form, lines, visible))
+            self._laid[form] = laid
+        return laid.template
 
 
-def _add(metric: Metric, number: Number | Durations, model: str) -> None:
-    if isinstance(number, Durations):
-        assert isinstance(metric, HistogramMetricFamily)
-        buckets = list(zip(_BOUNDS, number.cumulative, strict=True))
-        metric.add_metric([model], buckets, number.seconds)
-        return
-    suffix = {"counter": "_total", "info": "_info"}.get(metric.type, "")
-    labels = {"model": model, **number.labels}
-    metric.add_sample(metric.name + suffix, labels, float(number.value))
+def _hidden(model: _Model, shown: list[list[bool]] | None, place: int) -> int:
+    """Give how many of the model's own lines are not shown."""
+    if shown is None:
+        return 0
+    groups = zip(model.service.sizes, shown[place], strict=True)
+    return sum(size for size, is_shown in groups if not is_shown)
+
+
+def _numbers(values: Sequence[float]) -> list[str]:
+    return [
+        repr(value) if -inf < value < PLAIN_BELOW else number(value)
+        for value in map(float, values)
+    ]
+
+
+def _add_exemplars(
+    numbers: list[str], service: ServiceLines, exemplars: Exemplars
+) -> None:
+    for name, start in service.histograms.items():
+        for place, kept in enumerate(exemplars.latest(name), start):
+            if kept is not None:
+                numbers[place] += exemplar(kept)

@@ -1,157 +1,213 @@
-"""One watched model's state as numbers under the names of the catalogue."""
+"""One watched model's own numbers, with or without a baseline, and their lines.
+
+What is read at a scrape is parted from what it is called: as long as no new route,
+reason or fault turns up, the lines stay and only the numbers are read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 import servewatch
-from servewatch.expose.catalogue import (
-    GATE_NUMBERS,
-    STATUS_NUMBERS,
-)
-from servewatch.expose.labels import clean, distinct
-from servewatch.expose.source import Source, badness
-from servewatch.monitor.report import Report, StreamReport
+from servewatch.expose.catalogue import GATE_NUMBERS, PREFIX, STATUS_NUMBERS
+from servewatch.expose.formats import series
+from servewatch.expose.labels import clean
+from servewatch.expose.source import Source
+from servewatch.monitor.report import Report
 from servewatch.record.exemplars import DURATION_BOUNDS
-from servewatch.record.totals import Totals
 from servewatch.sketch.latency import BOUNDS
 
-FEATURES = 512
 REQUEST_SERIES = 1000
 INFERENCE = "inference"  # the stage that the model's own errors belong to
-_QUALITIES = ("missing", "unseen", "invalid", "range")
-_DURATIONS = {
+DURATIONS = {
     "request_duration_seconds": "request_seconds",
     "first_byte_seconds": "first_byte_seconds",
     "inference_duration_seconds": "inference_seconds",
 }
-_PLACES = [BOUNDS.index(bound) for bound in DURATION_BOUNDS]
+BUCKETS = (*map(str, DURATION_BOUNDS), "+Inf")
+HISTOGRAM_LINES = len(BUCKETS) + 2
+_PLACES = [*(BOUNDS.index(bound) for bound in DURATION_BOUNDS), len(BOUNDS)]
+_SINGLE = (
+    "drift_status",
+    "gate_status",
+    "rows_total",
+    "recorded_rows_total",
+    "sampled_out_total",
+    "pending_rows",
+    "odd_latencies_total",
+    "overhead_seconds_total",
+    "path_seconds_total",
+    "armed",
+    "unwatched_calls_total",
+    "sampling_ratio",
+    "overflow_features_total",
+)
+_KEYED = {
+    "dropped_total": "reason",
+    "internal_errors_total": "site",
+    "predictions_dropped_total": "reason",
+    "errors_total": "type",
+}
+_FIXED = {"errors_total": {"stage": INFERENCE}}
 
 
-class Number(NamedTuple):
-    """One sample: the family's name without prefix, its labels, its value."""
+class Line(NamedTuple):
+    """A line up to its number: under the family of that name, without prefix."""
 
     family: str
-    labels: Mapping[str, str]
-    value: float
+    start: str
+    end: str = "\n"
 
 
-class Durations(NamedTuple):
-    """One histogram: cumulative counts up to each bound, the last without an end."""
+class Reading(NamedTuple):
+    """The numbers of one moment; `build` and the keys of mappings become labels."""
 
-    family: str
-    cumulative: Sequence[int]
-    seconds: float
+    build: tuple[str, str]
+    process: Mapping[str, float]
+    single: Sequence[float]
+    durations: Sequence[float]
+    keyed: tuple[Mapping[str, int], ...]
+    requests: Mapping[tuple[str, str, int], int]
+
+    def names(self) -> Hashable:
+        """Give all that the lines depend on."""
+        keyed = tuple(map(tuple, self.keyed))
+        return self.build, tuple(self.process), keyed, tuple(self.requests)
 
 
-def service(source: Source, report: Report) -> Iterator[Number | Durations]:
-    """Yield what every model has, with or without a baseline."""
-    totals = source.totals
-    yield Number("build_info", _build(report), 1)
-    yield Number("drift_status", {}, STATUS_NUMBERS[report.status])
-    yield Number("gate_status", {}, GATE_NUMBERS[report.gate.verdict])
+def read(
+    source: Source, report: Report, process: Mapping[str, float], overflow: int
+) -> Reading:
+    """Read *source* as of now; *overflow* columns of *report* are left out."""
+    totals, model = source.totals, report.model
     accounting = totals.accounting()
-    yield Number("rows_total", {}, accounting["received"])
-    yield Number("recorded_rows_total", {}, accounting["recorded"])
-    yield Number("sampled_out_total", {}, accounting["sampled_out"])
-    yield Number("pending_rows", {}, accounting["pending"])
-    for reason, rows in accounting["dropped"].items():
-        yield Number("dropped_total", {"reason": clean(reason)}, rows)
-    for site, errors in dict(totals.internal_errors).items():
-        yield Number("internal_errors_total", {"site": clean(site)}, errors)
-    for reason, rows in dict(totals.predictions_dropped).items():
-        yield Number("predictions_dropped_total", {"reason": clean(reason)}, rows)
-    yield Number("odd_latencies_total", {}, totals.odd_latencies)
-    for kind, errors in dict(totals.errors).items():
-        yield Number("errors_total", {"stage": INFERENCE, "type": clean(kind)}, errors)
-    yield Number("overhead_seconds_total", {}, totals.overhead_seconds)
-    yield Number("path_seconds_total", {}, totals.path_seconds)
-    yield Number("armed", {}, totals.armed)
-    yield Number("unwatched_calls_total", {}, totals.unwatched)
-    yield Number("sampling_ratio", {}, totals.keep_share)
-    yield Number("overflow_features_total", {}, _overflow(report.streams))
-    yield from _durations(source)
-    yield from _requests(totals)
+    return Reading(
+        build=(str(model.get("version") or ""), str(model.get("baseline") or "")),
+        process=process,
+        single=(
+            STATUS_NUMBERS[report.status],
+            GATE_NUMBERS[report.gate.verdict],
+            accounting["received"],
+            accounting["recorded"],
+            accounting["sampled_out"],
+            accounting["pending"],
+            totals.odd_latencies,
+            totals.overhead_seconds,
+            totals.path_seconds,
+            totals.armed,
+            totals.unwatched,
+            totals.keep_share,
+            overflow,
+        ),
+        durations=_durations(source),
+        # Copies: requests are counted on while we read.
+        keyed=(
+            dict(accounting["dropped"]),
+            dict(totals.internal_errors),
+            dict(totals.predictions_dropped),
+            dict(totals.errors),
+        ),
+        requests=dict(totals.requests),
+    )
 
 
-def streams(report: Report) -> Iterator[Number]:
-    """Yield what is said of streams, the most telling families first.
-
-    Of more than 512 columns those that drift or warn come first: an alarm must not be
-    lost to a cap. Within a family the same holds, as the last series may be cut.
-    """
-    ranked = _exported(report.streams)
-    labels = distinct(stream.name for stream in ranked)
-    for stream in ranked:
-        role = {"stream": labels[stream.name], "role": clean(stream.role)}
-        yield Number("stream_status", role, STATUS_NUMBERS[stream.status])
-    for stream in ranked:
-        if stream.missing_share is not None:
-            name = {"stream": labels[stream.name]}
-            yield Number("stream_missing_ratio", name, stream.missing_share)
-    for stream in ranked:
-        if stream.threshold > 0:
-            ratio = max(stream.evidence, 0.0) / stream.threshold
-            name = {"stream": labels[stream.name]}
-            yield Number("stream_evidence_ratio", name, ratio)
-    for stream in ranked:
-        for distance, measured in stream.distances.items():
-            pair = {"stream": labels[stream.name], "distance": clean(distance)}
-            yield Number("stream_distance", pair, measured.debiased)
-
-
-def _build(report: Report) -> dict[str, str]:
-    model = report.model
-    return {
-        "version": servewatch.__version__,
-        "model_version": clean(str(model.get("version") or "")),
-        "baseline": clean(str(model.get("baseline") or "")),
-    }
-
-
-def _durations(source: Source) -> Iterator[Durations]:
+def _durations(source: Source) -> list[float]:
+    """Give each histogram's counts up to each bound, their count and their sum."""
     lifetime, seconds = source.totals.lifetime, source.totals.seconds
-    for family, name in _DURATIONS.items():
-        counts = np.cumsum(lifetime.counts[source.layout.service(name)])
-        bounded = [int(counts[place]) for place in _PLACES]
-        yield Durations(family, [*bounded, int(counts[-1])], seconds.get(name, 0.0))
+    found: list[float] = []
+    for name in DURATIONS.values():
+        upto = lifetime.counts[source.layout.service(name)].cumsum()
+        counts = upto[_PLACES].tolist()
+        found += counts
+        found += (counts[-1], seconds.get(name, 0.0))
+    return found
 
 
-def _requests(totals: Totals) -> Iterator[Number]:
-    """Yield requests by route; what comes after the first thousand series adds up.
+class ServiceLines:
+    """The lines of one model's readings, as long as `names` are the same.
+
+    `lines` are in the order of `values`; `sizes` says how many of them belong together:
+    a histogram is shown whole or not at all. `histograms` says where each begins.
+    """
+
+    def __init__(self, model: str, reading: Reading) -> None:
+        """Lay out the lines that *reading* of *model* (a label) has."""
+        self.model, self.names = model, reading.names()
+        self.lines: list[Line] = []
+        self.sizes: list[int] = []
+        self.histograms: dict[str, int] = {}
+        self._folds: list[_Fold] = []
+        version, baseline = map(clean, reading.build)
+        self._add(
+            "build_info",
+            version=servewatch.__version__,
+            model_version=version,
+            baseline=baseline,
+        )
+        for name in (*reading.process, *_SINGLE):
+            self._add(name)
+        for family, name in DURATIONS.items():
+            self.histograms[name] = len(self.lines)
+            self._add_histogram(family)
+        for (family, label), counts in zip(_KEYED.items(), reading.keyed, strict=True):
+            self._add_keyed(family, (label,), [(clean(key),) for key in counts])
+        rows = [(clean(r), clean(m), str(code)) for r, m, code in reading.requests]
+        self._add_keyed("requests_total", ("route", "method", "status"), rows)
+
+    def values(self, reading: Reading) -> list[float]:
+        """Give the numbers of *reading*, in the order of `lines`."""
+        found: list[float] = [1.0, *reading.process.values(), *reading.single]
+        found += reading.durations
+        counted = [counts.values() for counts in reading.keyed]
+        counted.append(reading.requests.values())
+        for fold, counts in zip(self._folds, counted, strict=True):
+            found += fold.sums(counts)
+        return found
+
+    def _add(self, family: str, **labels: str) -> None:
+        labels["model"] = self.model
+        self.lines.append(Line(family, series(PREFIX + family, labels)))
+        self.sizes.append(1)
+
+    def _add_keyed(
+        self, family: str, names: Sequence[str], keys: Sequence[tuple[str, ...]]
+    ) -> None:
+        fold = _Fold(keys)
+        self._folds.append(fold)
+        for row in fold.rows:
+            labels = dict(zip(names, row, strict=True))
+            self._add(family, **_FIXED.get(family, {}), **labels)
+
+    def _add_histogram(self, family: str) -> None:
+        name, own = PREFIX + family, {"model": self.model}
+        starts = [series(f"{name}_bucket", {**own, "le": le}) for le in BUCKETS]
+        starts += [series(f"{name}_count", own), series(f"{name}_sum", own)]
+        self.lines += [Line(family, start) for start in starts]
+        self.sizes.append(HISTOGRAM_LINES)
+
+
+class _Fold:
+    """Adds up what bears the same labels; what comes after the thousandth is `other`.
 
     The order of a dict is that of first sight, so a series never leaves its place and
     every one of them only grows.
     """
-    rows: dict[tuple[str, str, str], int] = {}
-    for (route, method, code), requests in dict(totals.requests).items():
-        key = clean(route), clean(method), str(code)
-        if key not in rows and len(rows) >= REQUEST_SERIES:
-            key = ("other", "other", "other")
-        rows[key] = rows.get(key, 0) + requests
-    names = ("route", "method", "status")
-    for key, requests in rows.items():
-        yield Number("requests_total", dict(zip(names, key, strict=True)), requests)
 
+    def __init__(self, keys: Sequence[tuple[str, ...]]) -> None:
+        self.rows: dict[tuple[str, ...], int] = {}
+        self._places = []
+        for key in keys:
+            row = key
+            if key not in self.rows and len(self.rows) >= REQUEST_SERIES:
+                row = ("other",) * len(key)
+            self._places.append(self.rows.setdefault(row, len(self.rows)))
 
-def _exported(all_streams: Sequence[StreamReport]) -> list[StreamReport]:
-    """Give the streams of the first 512 columns, whatever is urgent first."""
-    ranked = sorted(all_streams, key=lambda each: badness(each.status) < 2)
-    columns = dict.fromkeys(map(_column, ranked))
-    if len(columns) <= FEATURES:
-        return ranked
-    kept = set(list(columns)[:FEATURES])
-    return [stream for stream in ranked if _column(stream) in kept]
-
-
-def _overflow(all_streams: Sequence[StreamReport]) -> int:
-    return max(0, len(set(map(_column, all_streams))) - FEATURES)
-
-
-def _column(stream: StreamReport) -> str:
-    """Give the column that a stream is about, or its own name where it has none."""
-    name, _, quality = stream.name.rpartition("/")
-    return name if quality in _QUALITIES else stream.name
+    def sums(self, counts: Collection[int]) -> Collection[int]:
+        """Give each row's sum of *counts*, which are in the order of the keys."""
+        if len(self.rows) == len(self._places):
+            return counts
+        found = [0] * len(self.rows)
+        for place, count in zip(self._places, counts, strict=True):
+            found[place] += count
+        return found

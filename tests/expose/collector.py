@@ -1,0 +1,251 @@
+"""The same exposition by prometheus_client's own families and encoders: the control.
+
+It computes every number on its own from the source, so that a template that mixes up
+two numbers cannot agree with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import NamedTuple
+
+import numpy as np
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    Exemplar,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+import servewatch
+from servewatch.expose.catalogue import (
+    FAMILIES,
+    GATE_NUMBERS,
+    PREFIX,
+    STATUS_NUMBERS,
+    Family,
+)
+from servewatch.expose.labels import clean, distinct
+from servewatch.expose.source import Source
+from servewatch.monitor.report import Report, StreamReport
+from servewatch.record.exemplars import DURATION_BOUNDS
+from servewatch.record.exemplars import Exemplar as Kept
+from servewatch.sketch.latency import BOUNDS
+
+SERIES, TURN, FEATURES, REQUEST_SERIES = 5000, 100, 512, 1000
+BUCKETS = (*map(str, DURATION_BOUNDS), "+Inf")
+QUALITIES = ("missing", "unseen", "invalid", "range")
+
+
+class Number(NamedTuple):
+    family: str
+    labels: Mapping[str, str]
+    value: float
+
+
+class Durations(NamedTuple):
+    family: str
+    cumulative: Sequence[int]
+    seconds: float
+    exemplars: Sequence[Kept | None]
+
+
+class Control(Collector):
+    """All *sources* as prometheus_client's families."""
+
+    def __init__(
+        self, sources: Sequence[Source], process: Callable[[], Mapping[str, float]]
+    ) -> None:
+        self._sources, self._process = sources, process
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def render(self, accept: str) -> bytes:
+        encoder, _ = choose_encoder(accept)
+        return encoder(self._registry)
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        metrics = {family.name: metric(family) for family in FAMILIES}
+        models = distinct(source.config.model for source in self._sources)
+        left = dict.fromkeys(models.values(), 0)
+        room = SERIES - len(left)
+        shown: list[tuple[str, Number | Durations]] = []
+        for model, number in self._numbers(models):
+            size = len(BUCKETS) + 2 if isinstance(number, Durations) else 1
+            if room < size:
+                left[model] += size
+                continue
+            room -= size
+            shown.append((model, number))
+        for model in left:  # within a family one model after the other
+            for owner, number in shown:
+                if owner == model:
+                    add(metrics[PREFIX + number.family], number, model)
+            overflow = Number("overflow_series", {}, left[model])
+            add(metrics[PREFIX + overflow.family], overflow, model)
+        yield from metrics.values()
+
+    def _numbers(
+        self, models: Mapping[str, str]
+    ) -> Iterator[tuple[str, Number | Durations]]:
+        waiting = []
+        for source in self._sources:
+            label, report = models[source.config.model], source.latest
+            process = (Number(name, {}, v) for name, v in self._process().items())
+            for number in chain(process, service(source, report)):
+                yield label, number
+            waiting.append((label, streams(report)))
+        while waiting:
+            for turn in list(waiting):
+                label, numbers = turn
+                taken = list(islice(numbers, TURN))
+                yield from ((label, number) for number in taken)
+                if len(taken) < TURN:
+                    waiting.remove(turn)
+
+
+def metric(family: Family) -> Metric:
+    labels = ("model", *family.labels)
+    name = family.name
+    match family.type:
+        case "counter":
+            return CounterMetricFamily(name, family.help, labels=labels)
+        case "gauge":
+            return GaugeMetricFamily(name, family.help, labels=labels)
+        case "histogram":
+            return HistogramMetricFamily(name, family.help, labels=labels)
+        case "info":
+            name = name.removesuffix("_info")
+            return InfoMetricFamily(name, family.help, labels=("model",))
+
+
+def add(metric: Metric, number: Number | Durations, model: str) -> None:
+    if isinstance(number, Durations):
+        assert isinstance(metric, HistogramMetricFamily)
+        found = [
+            kept
+            and Exemplar({"trace_id": kept.trace_id}, kept.seconds, round(kept.at, 3))
+            for kept in number.exemplars
+        ]
+        buckets = [
+            (le, count, one) if one else (le, count)
+            for le, count, one in zip(BUCKETS, number.cumulative, found, strict=True)
+        ]
+        metric.add_metric([model], buckets, number.seconds)
+        return
+    suffix = {"counter": "_total", "info": "_info"}.get(metric.type, "")
+    labels = {"model": model, **number.labels}
+    metric.add_sample(metric.name + suffix, labels, float(number.value))
+
+
+def service(source: Source, report: Report) -> Iterator[Number | Durations]:
+    totals = source.totals
+    build = {
+        "version": servewatch.__version__,
+        "model_version": clean(str(report.model.get("version") or "")),
+        "baseline": clean(str(report.model.get("baseline") or "")),
+    }
+    yield Number("build_info", build, 1)
+    yield Number("drift_status", {}, STATUS_NUMBERS[report.status])
+    yield Number("gate_status", {}, GATE_NUMBERS[report.gate.verdict])
+    accounting = totals.accounting()
+    yield Number("rows_total", {}, accounting["received"])
+    yield Number("recorded_rows_total", {}, accounting["recorded"])
+    yield Number("sampled_out_total", {}, accounting["sampled_out"])
+    yield Number("pending_rows", {}, accounting["pending"])
+    yield Number("odd_latencies_total", {}, totals.odd_latencies)
+    yield Number("overhead_seconds_total", {}, totals.overhead_seconds)
+    yield Number("path_seconds_total", {}, totals.path_seconds)
+    yield Number("armed", {}, totals.armed)
+    yield Number("unwatched_calls_total", {}, totals.unwatched)
+    yield Number("sampling_ratio", {}, totals.keep_share)
+    columns = len(set(map(column, report.streams)))
+    yield Number("overflow_features_total", {}, max(0, columns - FEATURES))
+    for family, name in (
+        ("request_duration_seconds", "request_seconds"),
+        ("first_byte_seconds", "first_byte_seconds"),
+        ("inference_duration_seconds", "inference_seconds"),
+    ):
+        counts = totals.lifetime.counts[source.layout.service(name)]
+        cumulative = [
+            int(counts[: BOUNDS.index(bound) + 1].sum()) for bound in DURATION_BOUNDS
+        ]
+        yield Durations(
+            family,
+            [*cumulative, int(np.sum(counts))],
+            totals.seconds.get(name, 0.0),
+            totals.exemplars.latest(name),
+        )
+    yield from keyed(source, accounting["dropped"])
+
+
+def keyed(source: Source, dropped: Mapping[str, int]) -> Iterator[Number]:
+    totals = source.totals
+    for family, label, counts in (
+        ("dropped_total", "reason", dropped),
+        ("internal_errors_total", "site", totals.internal_errors),
+        ("predictions_dropped_total", "reason", totals.predictions_dropped),
+    ):
+        reasons = summed(((clean(k),), n) for k, n in counts.items())
+        for reason, number in reasons.items():
+            yield Number(family, {label: reason[0]}, number)
+    kinds = summed(((clean(k),), n) for k, n in totals.errors.items())
+    for kind, errors in kinds.items():
+        yield Number("errors_total", {"stage": "inference", "type": kind[0]}, errors)
+    rows = summed(
+        ((clean(route), clean(method), str(code)), requests)
+        for (route, method, code), requests in totals.requests.items()
+    )
+    for (route, method, status), requests in rows.items():
+        labels = {"route": route, "method": method, "status": status}
+        yield Number("requests_total", labels, requests)
+
+
+def summed(
+    counts: Iterable[tuple[tuple[str, ...], int]],
+) -> dict[tuple[str, ...], int]:
+    rows: dict[tuple[str, ...], int] = {}
+    for key, count in counts:
+        is_beyond = key not in rows and len(rows) >= REQUEST_SERIES
+        row = ("other",) * len(key) if is_beyond else key
+        rows[row] = rows.get(row, 0) + count
+    return rows
+
+
+def streams(report: Report) -> Iterator[Number]:
+    labels = distinct(stream.name for stream in report.streams)
+    urgent = [each for each in report.streams if each.status in {"drift", "warning"}]
+    calm = [each for each in report.streams if each not in urgent]
+    columns = list(dict.fromkeys(map(column, [*urgent, *calm])))[:FEATURES]
+    exported = set(columns)
+    ranked = [each for each in [*urgent, *calm] if column(each) in exported]
+    for stream in ranked:
+        role = {"stream": labels[stream.name], "role": clean(stream.role)}
+        yield Number("stream_status", role, STATUS_NUMBERS[stream.status])
+    for stream in ranked:
+        if stream.missing_share is not None:
+            name = {"stream": labels[stream.name]}
+            yield Number("stream_missing_ratio", name, stream.missing_share)
+    for stream in ranked:
+        if stream.threshold > 0:
+            ratio = max(stream.evidence, 0.0) / stream.threshold
+            name = {"stream": labels[stream.name]}
+            yield Number("stream_evidence_ratio", name, ratio)
+    for stream in ranked:
+        for distance, measured in stream.distances.items():
+            pair = {"stream": labels[stream.name], "distance": clean(distance)}
+            yield Number("stream_distance", pair, measured.debiased)
+
+
+def column(stream: StreamReport) -> str:
+    name, _, quality = stream.name.rpartition("/")
+    return name if quality in QUALITIES else stream.name
