@@ -1,0 +1,206 @@
+"""`ServeWatch`: the two lines that put the watch in front of a model.
+
+Composes capture, record, monitor and expose, and decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from servewatch.baseline import Baseline
+from servewatch.capture.model import record_by_hand
+from servewatch.capture.request import RequestScope
+from servewatch.capture.specials import kind_for
+from servewatch.capture.stand_in import NO_MODEL, StandIn, hold, own, watched
+from servewatch.capture.streams import NOTHING
+from servewatch.config import Config
+from servewatch.embed.install import add, check_agreement, installed_in
+from servewatch.embed.parts import named_by, store_for, worker_name
+from servewatch.embed.told import tell_baseline, tell_joined, tell_started
+from servewatch.expose.app import Exposed
+from servewatch.expose.events import Events
+from servewatch.expose.rights import Rights
+from servewatch.monitor.monitor import Monitor
+from servewatch.monitor.report import Report
+from servewatch.record.clock import anchored_clock
+from servewatch.record.drain import Drain
+from servewatch.record.heartbeat import Heartbeat
+from servewatch.record.recorder import Recorder
+from servewatch.record.totals import Totals
+from servewatch.sketch.layout import NO_COLUMNS
+
+
+class ServeWatch(StandIn):
+    """A model with its watch: call it as you would call the model.
+
+    *model* is any object with predict, predict_proba, transform, decision_function,
+    run, forward or `__call__`, sync or async, or a function; without one, rows come by
+    `record`. *baseline* is a `Baseline` or the path of its file; without one latency,
+    errors and volumes are watched, and `/drift` says `insufficient_data`. Any field of
+    `Config` goes by keyword, such as `block_seconds=10` or the name `model="demand"`;
+    what is not given is read from SERVEWATCH_* here and nowhere else.
+
+    Its own names, such as `report` and `config`, go before the model's, all of which
+    `watch.model` has. What is copied or pickled is the bare model.
+
+    Nothing runs in the background before the first row or request.
+
+    >>> watch = ServeWatch(lambda rows: [sum(row) for row in rows], block_seconds=60)
+    >>> watch([[1, 2], [3, 4]])
+    [3, 7]
+    >>> watch.report().rows
+    2
+    >>> watch.close()
+    """
+
+    model: Any = None
+
+    def __new__(cls, model: Any = None, /, **settings: Any) -> Self:
+        """Make the watch of a type that has the special methods of the model's."""
+        model = _model_in(model, settings)
+        if model is None:
+            kind = type(cls.__name__, (cls,), {"__call__": _call_nothing})
+        else:
+            kind = kind_for(cls, model, cls.__name__)
+        watch: Self = object.__new__(kind)
+        return watch
+
+    def __init__(
+        self,
+        model: Any = None,
+        /,
+        *,
+        baseline: Baseline | str | Path | None = None,
+        **settings: Any,
+    ) -> None:
+        """Raise `ConfigError` or `BaselineError` where something cannot be used."""
+        model = _model_in(model, settings)
+        if model is not None and model is settings.get("model"):
+            del settings["model"]
+        if not isinstance(baseline, Baseline | None):
+            baseline = Baseline.load(baseline)
+        self.baseline = baseline
+        self.config = named_by(baseline, Config.load(environ=os.environ, **settings))
+        layout = NO_COLUMNS if baseline is None else baseline.layout
+        self.totals = Totals(layout)
+        self.recorder = Recorder(
+            buffer_rows=self.config.buffer_rows,
+            buffer_bytes=self.config.buffer_bytes,
+            batch_rows=self.config.batch_rows,
+            totals=self.totals,
+            on_first=self._begin,
+        )
+        self.monitor = Monitor(
+            config=self.config,
+            baseline=baseline,
+            store=store_for(self.config),
+            drain=Drain(self.recorder, layout, rng=np.random.default_rng()),
+            totals=self.totals,
+            clock=anchored_clock(),
+            worker=self.config.worker or worker_name(),
+        )
+        self.exposed = Exposed(
+            self.monitor,
+            rights=Rights(self.config.token, self.config.metrics_open),
+            prefix=self.config.prefix,
+            clock=time.monotonic,
+        )
+        self.own_paths = self.exposed.own_paths
+        self.prediction_id_header = self.config.prediction_id_header
+        self._events = Events(self.config.model)
+        self.monitor.add_listener(self._events.change)
+        # Four beats a block at least: rows are filed under the block they came in.
+        self._heartbeat = Heartbeat(
+            self._beat,
+            min(1.0, self.config.block_seconds / 4),
+            faults=self.totals,
+            on_end=self.recorder.rearm,
+        )
+        tell_baseline(self._events, baseline, self.config)
+        if model is not None:  # last: what is set from now on is set on the model
+            hold(self, model, self.recorder)
+            self.model = watched(model, self.recorder)
+
+    if TYPE_CHECKING:  # its type has it where the model can be called
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    def install(self, app: Any) -> None:
+        """Watch a Starlette or FastAPI *app* and answer ServeWatch's routes in it.
+
+        A second watch on the same app joins the first: `/drift` says the worst of all,
+        `?model=NAME` one. Raises `ConfigError` for routes that would hide the app's.
+        """
+        first = installed_in(app, ServeWatch)
+        if first is self:
+            return
+        if first is None:
+            add(app, self, self._events)
+            tell_started(self._events, self.config, self.exposed.rights.described())
+            return
+        check_agreement(first.config, self.config)
+        first.exposed.join(self.monitor)
+        self.exposed, self.own_paths = first.exposed, first.own_paths
+        tell_joined(self._events)
+
+    def record(
+        self,
+        features: Any,
+        prediction: Any = NOTHING,
+        *,
+        latency_seconds: float | None = None,
+        at: float | None = None,
+    ) -> None:
+        """Record rows by hand; blocks go by arrival, whatever event time *at* says."""
+        record_by_hand(
+            self.recorder,
+            features,
+            prediction,
+            latency_seconds=latency_seconds,
+            at=at,
+        )
+
+    def request(self, *, id: str) -> RequestScope:  # noqa: A002 - the public name
+        """Give the predictions made inside `with` the caller's own *id*."""
+        return RequestScope(self.recorder, id)
+
+    def report(self) -> Report:
+        """Give the Report with everything recorded up to now."""
+        return self.monitor.report()
+
+    def flush(self) -> None:
+        """Count what was recorded up to now, wherever it is asked for."""
+        self.monitor.flush()
+        self.exposed.forget()
+
+    def close(self) -> None:
+        """End the background thread after a last flush; a later row starts it again."""
+        self._heartbeat.stop(flush=True)
+
+    def _begin(self) -> None:
+        self._heartbeat.start()
+
+    def _beat(self) -> None:
+        report = self.monitor.tick()
+        self._events.observe(report, self.monitor.health())
+        self.exposed.renew()
+
+    def __repr__(self) -> str:
+        return f"ServeWatch({own(self).get('__wrapped__')!r})"
+
+
+def _call_nothing(*_: Any, **__: Any) -> Any:
+    """Say what a watch without a model lacks."""
+    raise TypeError(NO_MODEL)
+
+
+def _model_in(model: Any, settings: dict[str, Any]) -> Any:
+    """Give the model, also from ServeWatch(model=net), where it is no name."""
+    named = settings.get("model")
+    is_model = model is None and named is not None and not isinstance(named, str)
+    return named if is_model else model
