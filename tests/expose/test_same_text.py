@@ -167,6 +167,18 @@ def test_a_block_that_was_judged_shows(accept: str) -> None:
         assert exposition.render(accept)[0] == control
 
 
+@in_both
+def test_streams_written_ahead_are_those_of_the_block(accept: str) -> None:
+    source, other = busy("a"), busy("b")
+    exposition = Exposition(lambda: [source, other], process)
+    exposition.renew()  # nobody has asked yet
+    exposition.render(accept)
+    source.latest = busy("a", seed=8).latest
+    exposition.renew()
+    control = Control([source, other], process).render(accept)
+    assert exposition.render(accept)[0] == control
+
+
 def test_a_model_that_joins_and_one_that_goes_show() -> None:
     sources = [busy("a")]
     exposition = Exposition(lambda: sources, process)

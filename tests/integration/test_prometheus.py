@@ -61,6 +61,9 @@ def wait_for(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.2)
 
 
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
 @contextmanager
 def serving(name: str) -> Iterator[str]:
     """Serve a watched model in a thread; gives its address."""
@@ -73,6 +76,8 @@ def serving(name: str) -> Iterator[str]:
 
     app = Starlette(routes=[Route("/predict", predict, methods=["POST"])])
     watch.install(app)
+    exemplars = watch.monitor.totals.exemplars
+    exemplars.note("request_seconds", 0.043, TRACE, time.time())
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
@@ -108,6 +113,7 @@ def prometheus(program: Path, folder: Path, targets: list[str]) -> Iterator[str]
                 f"--config.file={written}",
                 f"--storage.tsdb.path={folder / 'data'}",
                 f"--web.listen-address={address}",
+                "--enable-feature=exemplar-storage",
             ],
             stdout=log,
             stderr=log,
@@ -208,6 +214,26 @@ def test_counts_of_a_scrape_are_those_of_the_app(setup: Setup) -> None:
         return bool(100 <= accounting["recorded"] == scraped)
 
     wait_for(agree, "the rows the app has recorded to be scraped")
+
+
+def test_an_exemplar_comes_back_with_its_trace_id(setup: Setup) -> None:
+    selected = 'servewatch_request_duration_seconds_bucket{model="calm"}'
+
+    def found() -> list[dict[str, Any]]:
+        now = time.time()
+        query = urllib.parse.urlencode(
+            {"query": selected, "start": now - 600, "end": now + 60}
+        )
+        url = f"http://{setup.prometheus}/api/v1/query_exemplars?{query}"
+        data: list[dict[str, Any]] = json.loads(get(url))["data"]
+        return data
+
+    wait_for(lambda: bool(found()), "an exemplar to be stored")
+    (series,) = found()
+    assert series["seriesLabels"]["le"] == "0.05"
+    (exemplar,) = series["exemplars"]
+    assert exemplar["labels"] == {"trace_id": TRACE}
+    assert float(exemplar["value"]) == 0.043
 
 
 @pytest.mark.parametrize("target", ["calm", "shifted"])

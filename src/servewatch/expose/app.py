@@ -81,6 +81,7 @@ class Exposed:
         """
         self.forget()
         self._written.renew({each.config.model: each.latest for each in self._sources})
+        self._exposition.renew()
 
     def forget(self) -> None:
         """Make every kept answer anew: there is news."""

@@ -26,6 +26,7 @@ from servewatch.expose.samples import Line, Reading, ServiceLines, read
 from servewatch.expose.source import Source
 from servewatch.expose.stream_lines import STREAM_FAMILIES, StreamLines
 from servewatch.expose.template import Template
+from servewatch.monitor.report import Report
 from servewatch.record.exemplars import Exemplars
 
 SERIES = 5000
@@ -63,7 +64,7 @@ class Exposition:
         """Show *sources*; *process* gives the numbers of `Process`."""
         self._sources = sources
         self._process = Process().numbers if process is None else process
-        # Replaced whole, never changed in place: several loops may scrape at once.
+        # What is kept is replaced, never changed: several loops may scrape at once.
         self._models: dict[str, _Model] = {}
         self._laid: dict[Format, _Laid] = {}
 
@@ -87,6 +88,14 @@ class Exposition:
         """Give the content type that *accept* asks for: there are but a few."""
         return negotiate(accept)[1]
 
+    def renew(self) -> None:
+        """Write a judged block's streams anew where a scrape will show them."""
+        for source in self._sources():
+            kept = self._models.get(source.config.model)
+            if kept is not None:
+                streams = _stream_lines(kept.service.model, source.latest, kept.streams)
+                self._models[source.config.model] = kept._replace(streams=streams)
+
     def _read(
         self, source: Source, label: str, process: Mapping[str, float]
     ) -> tuple[_Model, Reading]:
@@ -95,9 +104,7 @@ class Exposition:
         if kept and kept.service.model != label:
             kept = None
         report = source.latest
-        streams = kept.streams if kept else None
-        if not streams or streams.streams is not report.streams:
-            streams = StreamLines(label, report.streams, streams)
+        streams = _stream_lines(label, report, kept.streams if kept else None)
         reading = read(source, report, process, streams.overflow)
         service = kept.service if kept else None
         if not service or service.names != reading.names():
@@ -151,6 +158,12 @@ class Exposition:
             laid = _Laid(services, shown, Template(form, lines, visible))
             self._laid[form] = laid
         return laid.template
+
+
+def _stream_lines(model: str, report: Report, kept: StreamLines | None) -> StreamLines:
+    if kept is not None and kept.streams is report.streams:
+        return kept
+    return StreamLines(model, report.streams, kept)
 
 
 def _hidden(model: _Model, shown: list[list[bool]] | None, place: int) -> int:

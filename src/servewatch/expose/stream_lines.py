@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from servewatch.expose.catalogue import PREFIX, STATUS_NUMBERS
 from servewatch.expose.formats import number, series
 from servewatch.expose.labels import clean, distinct
-from servewatch.expose.source import badness
 from servewatch.monitor.report import Status, StreamReport
 
 FEATURES = 512
@@ -24,24 +23,53 @@ STREAM_FAMILIES = (
 )
 """In this order a scrape that is too long loses them from the end."""
 _QUALITIES = ("missing", "unseen", "invalid", "range")
-_STATUS_ENDS: dict[Status, str] = {
-    "insufficient_data": f"{float(STATUS_NUMBERS['insufficient_data'])}\n",
-    "ok": f"{float(STATUS_NUMBERS['ok'])}\n",
-    "warning": f"{float(STATUS_NUMBERS['warning'])}\n",
-    "drift": f"{float(STATUS_NUMBERS['drift'])}\n",
-}
+_URGENT: frozenset[Status] = frozenset({"warning", "drift"})
 
 
 @dataclass(slots=True)
-class Starts:
-    """One stream's lines up to their numbers."""
+class _Starts:
+    """One stream's lines up to their numbers, and its status as whole lines."""
 
     label: str
     role: str
-    status: str
+    status: dict[str, str]
     missing: str
     evidence: str
     distances: dict[str, str] = field(default_factory=dict)
+
+
+class _Names:
+    """What only depends on the names of a model's streams: labels and columns."""
+
+    def __init__(self, model: str, names: Sequence[str]) -> None:
+        self.model, self.names = model, names
+        self._labels = distinct(names)
+        self.starts: dict[str, _Starts] = {}
+        self.columns = list(map(_column, names))
+        self.overflow = max(0, len(set(self.columns)) - FEATURES)
+
+    def start(self, stream: StreamReport) -> _Starts:
+        """Make the beginnings of a stream's lines, and keep them in `starts`."""
+        label = self._labels[stream.name]
+        labels = {"model": self.model, "stream": label}
+        status = _series("stream_status", {**labels, "role": clean(stream.role)})
+        own = self.starts[stream.name] = _Starts(
+            label=label,
+            role=stream.role,
+            status={
+                name: f"{status}{number(float(value))}\n"
+                for name, value in STATUS_NUMBERS.items()
+            },
+            missing=_series("stream_missing_ratio", labels),
+            evidence=_series("stream_evidence_ratio", labels),
+        )
+        return own
+
+    def distance(self, own: _Starts, distance: str) -> str:
+        """Make the beginning of a distance's line, and keep it."""
+        labels = {"model": self.model, "stream": own.label, "distance": clean(distance)}
+        start = own.distances[distance] = _series("stream_distance", labels)
+        return start
 
 
 class StreamLines:
@@ -58,21 +86,29 @@ class StreamLines:
         previous: StreamLines | None = None,
     ) -> None:
         """Write *streams* of *model* (a label), with the labels of *previous*."""
-        self.model, self.streams = model, streams
-        self.names = [stream.name for stream in streams]
-        self.starts: dict[str, Starts] = {}
-        if previous and previous.model == model and previous.names == self.names:
-            self.starts = previous.starts
-        ranked, columns = _exported(streams)
-        self.overflow = max(0, columns - FEATURES)
-        self._lines = self._write(ranked)
+        self.streams = streams
+        names = [stream.name for stream in streams]
+        named = previous.named if previous else None
+        if named is None or named.model != model or named.names != names:
+            named = _Names(model, names)
+        self.named: _Names = named
+        self.overflow = self.named.overflow
+        self._lines = self._write(_exported(streams, self.named))
         self._texts = tuple(map("".join, self._lines))
         self.size = sum(map(len, self._lines))
+        self._cut = self.size, self._texts
 
     def texts(self, size: int) -> tuple[str, ...]:
         """Give each family's lines, of the first *size* lines in all."""
         if size >= self.size:
             return self._texts
+        cut, texts = self._cut
+        if cut != size:
+            texts = self._first(size)
+            self._cut = size, texts
+        return texts
+
+    def _first(self, size: int) -> tuple[str, ...]:
         found = []
         for lines in self._lines:
             found.append("".join(lines[:size]))
@@ -80,11 +116,13 @@ class StreamLines:
         return tuple(found)
 
     def _write(self, ranked: Sequence[StreamReport]) -> tuple[list[str], ...]:
-        starts = self._started(ranked)
+        known = self.named.starts.get
         status, missing, evidence, distances = [], [], [], []
         for stream in ranked:
-            own = starts[stream.name]
-            status.append(own.status + _STATUS_ENDS[stream.status])
+            own = known(stream.name)
+            if own is None or own.role != stream.role:
+                own = self.named.start(stream)
+            status.append(own.status[stream.status])
             if stream.missing_share is not None:
                 missing.append(f"{own.missing}{number(float(stream.missing_share))}\n")
             if stream.threshold > 0:
@@ -93,40 +131,9 @@ class StreamLines:
             for distance, measured in stream.distances.items():
                 start = own.distances.get(distance)
                 if start is None:
-                    start = self._distance_start(own, distance)
+                    start = self.named.distance(own, distance)
                 distances.append(f"{start}{number(float(measured.debiased))}\n")
         return status, missing, evidence, distances
-
-    def _started(self, ranked: Sequence[StreamReport]) -> dict[str, Starts]:
-        """Give each stream's beginnings, kept from before where the names are."""
-        starts = self.starts
-        if all(
-            stream.name in starts and starts[stream.name].role == stream.role
-            for stream in ranked
-        ):
-            return starts
-        labels = distinct(self.names)
-        # A new mapping: another thread may be reading the previous one.
-        self.starts = {
-            stream.name: self._start(labels[stream.name], stream.role)
-            for stream in ranked
-        }
-        return self.starts
-
-    def _start(self, label: str, role: str) -> Starts:
-        labels = {"model": self.model, "stream": label}
-        return Starts(
-            label=label,
-            role=role,
-            status=_series("stream_status", {**labels, "role": clean(role)}),
-            missing=_series("stream_missing_ratio", labels),
-            evidence=_series("stream_evidence_ratio", labels),
-        )
-
-    def _distance_start(self, own: Starts, distance: str) -> str:
-        labels = {"model": self.model, "stream": own.label, "distance": clean(distance)}
-        start = own.distances[distance] = _series("stream_distance", labels)
-        return start
 
 
 def _series(family: str, labels: dict[str, str]) -> str:
@@ -134,18 +141,22 @@ def _series(family: str, labels: dict[str, str]) -> str:
 
 
 def _exported(
-    all_streams: Sequence[StreamReport],
-) -> tuple[Sequence[StreamReport], int]:
-    """Give the streams of the first 512 columns, urgent ones first; count columns."""
-    ranked = sorted(all_streams, key=lambda each: badness(each.status) < 2)
-    columns = dict.fromkeys(map(_column, ranked))
-    if len(columns) <= FEATURES:
-        return ranked, len(columns)
-    kept = set(list(columns)[:FEATURES])
-    return [stream for stream in ranked if _column(stream) in kept], len(columns)
+    all_streams: Sequence[StreamReport], names: _Names
+) -> Sequence[StreamReport]:
+    """Give the streams of the first 512 columns, urgent ones first."""
+    urgent = [place for place, s in enumerate(all_streams) if s.status in _URGENT]
+    if not urgent and not names.overflow:
+        return all_streams
+    calm = [place for place, s in enumerate(all_streams) if s.status not in _URGENT]
+    ranked = [*urgent, *calm]
+    if names.overflow:
+        columns = dict.fromkeys(names.columns[place] for place in ranked)
+        kept = set(list(columns)[:FEATURES])
+        ranked = [place for place in ranked if names.columns[place] in kept]
+    return [all_streams[place] for place in ranked]
 
 
-def _column(stream: StreamReport) -> str:
+def _column(name: str) -> str:
     """Give the column that a stream is about, or its own name where it has none."""
-    name, _, quality = stream.name.rpartition("/")
-    return name if quality in _QUALITIES else stream.name
+    column, _, quality = name.rpartition("/")
+    return column if quality in _QUALITIES else name

@@ -5,17 +5,27 @@ from __future__ import annotations
 from math import inf, isnan
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from servewatch.judge.stream import stream_name
 from servewatch.judge.summary import verdicts
 from servewatch.judge.verdict import Verdict, overall
 from servewatch.monitor.incidents import incidents
-from servewatch.monitor.report import GateReport, GateVerdict, Report, StreamReport
+from servewatch.monitor.report import (
+    GateReport,
+    GateVerdict,
+    Report,
+    Status,
+    StreamReport,
+)
 from servewatch.monitor.shapes import Shapes
 from servewatch.sketch.bins import SPECIALS
-from servewatch.sketch.latency import quantile_bound
+from servewatch.sketch.latency import quantile_bounds
 from servewatch.sketch.recent import Recent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from servewatch.baseline import Baseline
     from servewatch.config import Config
     from servewatch.judge.judge import Judge
@@ -29,6 +39,7 @@ DURATIONS = {
     "first_byte": "first_byte_seconds",
     "inference": "inference_seconds",
 }
+_SHARES = np.array(list(QUANTILES.values()))
 
 
 class Reporter:
@@ -54,6 +65,9 @@ class Reporter:
         self._block = -1
         self._verdicts: list[Verdict] = []
         self._streams: list[StreamReport] = []
+        self._status: Status = "insufficient_data"
+        self._incidents: Sequence[Mapping[str, Any]] = ()
+        self._left_out: Sequence[str] = ()
 
     def add(self, window: Window) -> None:
         """Take in a sealed block."""
@@ -82,7 +96,7 @@ class Reporter:
         if self._block != judge.blocks:
             self._renew(judge)
             self._block = judge.blocks
-        status = overall(self._verdicts)
+        status = self._status
         reason = None
         if status == "insufficient_data":
             reason = self._why_open()
@@ -97,7 +111,7 @@ class Reporter:
             blocks=judge.blocks,
             stale=at - active > self._config.stale_seconds,
             streams=self._streams,
-            incidents=incidents(self._verdicts),
+            incidents=self._incidents,
             latency=self._latency(),
             accounting=accounting,
             notes=() if self._baseline is None else self._baseline.notes,
@@ -106,6 +120,13 @@ class Reporter:
 
     def _renew(self, judge: Judge) -> None:
         self._verdicts = verdicts(judge)
+        self._status = overall(self._verdicts)
+        self._incidents = incidents(self._verdicts)
+        self._left_out = [
+            stream.name
+            for stream in self._verdicts
+            if stream.gates and stream.family == "values" and not stream.holds
+        ]
         effects = {verdict.name: verdict.design_effect for verdict in self._verdicts}
         distances: dict[str, Any] = {}
         missing: dict[str, float] = {}
@@ -164,11 +185,6 @@ class Reporter:
         )
 
     def _gate(self, judge: Judge, status: str) -> GateReport:
-        left_out = [
-            stream.name
-            for stream in self._verdicts
-            if stream.gates and stream.family == "values" and not stream.holds
-        ]
         verdict: GateVerdict = "pass" if judge.gate.latched else "inconclusive"
         if status == "drift":
             verdict = "fail"
@@ -177,7 +193,7 @@ class Reporter:
             since=None if isnan(judge.gate.since) else judge.gate.since,
             rows=judge.gate.rows,
             rows_needed=0 if status == "drift" else judge.gate.rows_needed(),
-            left_out=left_out,
+            left_out=self._left_out,
         )
 
     def _model(self) -> dict[str, Any]:
@@ -197,15 +213,11 @@ class Reporter:
         counts = self._totals.lifetime.counts
         for name, service in DURATIONS.items():
             cells = counts[self._layout.service(service)]
-            total = int(cells.sum())
-            if total:
-                found[name] = {"count": total} | {
-                    label: _finite(quantile_bound(cells, share))
-                    for label, share in QUANTILES.items()
+            bounds = quantile_bounds(cells, _SHARES)
+            if bounds:
+                found[name] = {"count": int(cells.sum())} | {
+                    # None beyond the last bucket: JSON knows no infinity.
+                    label: None if bound == inf else bound
+                    for label, bound in zip(QUANTILES, bounds, strict=True)
                 }
         return found
-
-
-def _finite(seconds: float | None) -> float | None:
-    """Give None beyond the last bucket: JSON knows no infinity."""
-    return None if seconds is None or seconds == inf else seconds

@@ -13,6 +13,7 @@ BOUNDS: tuple[float, ...] = tuple(
 )
 BUCKETS = len(BOUNDS) + 1
 _EDGES = np.array(BOUNDS)
+_UPPER = (*BOUNDS, float("inf"))
 
 
 def bucket_counts(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -25,13 +26,17 @@ def bucket_counts(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.bincount(places, minlength=BUCKETS).astype(np.int64)
 
 
-def quantile_bound(counts: NDArray[np.int64], share: float) -> float | None:
-    """Give the upper bound of the bucket that holds the *share* quantile, in seconds.
+def quantile_bounds(
+    counts: NDArray[np.int64], shares: NDArray[np.float64]
+) -> list[float]:
+    """Give the upper bounds of the buckets in which the *shares* quantiles lie.
 
-    None without any count; infinity when the quantile lies beyond the last bound.
+    In seconds. None at all without any count; infinity beyond the last bound.
+
+    >>> quantile_bounds(bucket_counts(np.array([0.004, 0.3])), np.array([0.5, 0.99]))
+    [0.004, 0.32]
     """
-    total = int(counts.sum())
-    if total == 0:
-        return None
-    place = int(np.searchsorted(np.cumsum(counts), share * total, side="left"))
-    return BOUNDS[place] if place < len(BOUNDS) else float("inf")
+    upto = counts.cumsum()
+    if not upto[-1]:
+        return []
+    return [_UPPER[place] for place in upto.searchsorted(shares * upto[-1]).tolist()]
