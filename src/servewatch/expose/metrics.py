@@ -126,10 +126,11 @@ class Exposition:
         room -= sum(len(m.service.lines) for m in models) - sum(cut)
         lengths = shown_in_turns([model.streams.size for model in models], room)
         texts: list[str] = []
+        process = _numbers(list(readings[0].process.values())) if readings else []
         for model, reading, source, hidden, length in zip(
             models, readings, sources, cut, lengths, strict=True
         ):
-            own = _numbers(model.service.values(reading))
+            own = process + _numbers(model.service.values(reading))
             if form == "openmetrics":
                 _add_exemplars(own, model.service, source.totals.exemplars)
             texts += own

@@ -127,7 +127,8 @@ def _durations(source: Source) -> list[float]:
 class ServiceLines:
     """The lines of one model's readings, as long as `names` are the same.
 
-    `lines` are in the order of `values`; `sizes` says how many of them belong together:
+    `lines` begin with those of the process, whose numbers all models share; the others
+    are in the order of `values`. `sizes` says how many of them belong together:
     a histogram is shown whole or not at all. `histograms` says where each begins.
     """
 
@@ -138,6 +139,8 @@ class ServiceLines:
         self.sizes: list[int] = []
         self.histograms: dict[str, int] = {}
         self._folds: list[_Fold] = []
+        for name in reading.process:
+            self._add(name)
         version, baseline = map(clean, reading.build)
         self._add(
             "build_info",
@@ -145,7 +148,7 @@ class ServiceLines:
             model_version=version,
             baseline=baseline,
         )
-        for name in (*reading.process, *_SINGLE):
+        for name in _SINGLE:
             self._add(name)
         for family, name in DURATIONS.items():
             self.histograms[name] = len(self.lines)
@@ -156,9 +159,8 @@ class ServiceLines:
         self._add_keyed("requests_total", ("route", "method", "status"), rows)
 
     def values(self, reading: Reading) -> list[float]:
-        """Give the numbers of *reading*, in the order of `lines`."""
-        found: list[float] = [1.0, *reading.process.values(), *reading.single]
-        found += reading.durations
+        """Give the numbers of *reading* but those of the process."""
+        found: list[float] = [1.0, *reading.single, *reading.durations]
         counted = [counts.values() for counts in reading.keyed]
         counted.append(reading.requests.values())
         for fold, counts in zip(self._folds, counted, strict=True):
