@@ -3,10 +3,13 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-for-development
+# What is measured against stays out of the environment that tests run in.
+BENCH_VENV ?= .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.installed-for-benchmarks
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help dev debs check format test test-nightly coverage demo bench docs clean
+.PHONY: help dev debs check format test test-nightly test-servers test-faults coverage demo bench bench-peers bench-sockets docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +41,14 @@ test: dev debs ## run every test but the nightly ones
 test-nightly: dev debs ## run the tests that take too long for every change
 	$(PYTEST) -m nightly
 
+test-servers: dev ## serve bare and watched apps by four real servers and compare
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --editable '.[servers]'
+	$(PYTEST) tests/servers -m servers
+
+test-faults: dev ## inject faults by the thousand, fork, and fill ten million rows
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --editable '.[servers]'
+	$(PYTEST) tests/faults -m faults
+
 coverage: dev debs ## run the tests and show which branches they miss
 	$(PYTEST) --cov --cov-report=term-missing:skip-covered
 
@@ -46,12 +57,28 @@ demo: dev ## watch a real model drift, in under three minutes (ARGS=--keep leave
 
 bench: dev ## measure what ServeWatch costs a request
 	$(BIN)/python load_tests/bench.py $(ARGS)
+	$(BIN)/python load_tests/table.py docs/overhead.md README.md
+
+bench-peers: $(BENCH_STAMP) ## measure what others cost a request, beside ServeWatch
+	$(BENCH_VENV)/bin/python load_tests/bench.py peers
+	$(BENCH_VENV)/bin/python load_tests/table.py docs/overhead.md README.md
+
+bench-sockets: $(BENCH_STAMP) ## measure requests a second over loopback sockets (wrk, locust)
+	@bash scripts/fetch_components.sh wrk
+	$(BENCH_VENV)/bin/python load_tests/bench.py sockets
+	$(BENCH_VENV)/bin/python load_tests/table.py docs/overhead.md README.md
+
+$(BENCH_STAMP): pyproject.toml load_tests/peers.txt load_tests/sockets.txt
+	@test -x $(BENCH_VENV)/bin/python || "$(PYTHON)" -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --disable-pip-version-check -q \
+		--editable '.[demo]' -r load_tests/peers.txt -r load_tests/sockets.txt
+	@touch $@
 
 docs: dev ## run every example of the documents and check their links
 	$(BIN)/python scripts/check_docs.py README.md CHANGELOG.md docs
 	$(PYTEST) tests/docs
 
 clean: ## remove what the other targets made, the environment included
-	rm -rf .venv .tools .coverage htmlcov dist build .hypothesis
+	rm -rf .venv .venv-bench .tools .coverage htmlcov dist build .hypothesis
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,184 +1,124 @@
 """What ServeWatch adds to a one-row request, in process, beside the bare app.
 
-Bare and watched applications take turns (A B A B ...), so that a machine that slows
-down slows both; a middleware that does nothing runs along as the control. The thread's
-own CPU time is taken: of each application the median over the rounds of a group, and
-of the groups the least disturbed. No socket: it would drown a microsecond.
+Two apps: one that answers without reading a body, and one that takes 30 floats as
+JSON, calls a model and answers JSON. Each is asked bare, behind a middleware that does
+nothing (the control), and watched: middleware alone, with and without the prediction
+id, wrapper alone, both. No socket: it would drown a microsecond. Where a figure has
+`_all` in its name, the CPU time of all threads is taken, after everything waiting was
+counted.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from statistics import median
-from time import thread_time
 from typing import Any
 
-import numpy as np
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
+from load_tests.asgi_load import App, Untouched, asked, json_app, lean_app, some_bodies
+from load_tests.subjects import Linear, a_watch, settle
+from load_tests.turns import Action, Turns, take_turns
+from servewatch import ServeWatch, ServeWatchMiddleware
 
-from servewatch.capture.asgi import ServeWatchMiddleware
-from servewatch.capture.stand_in import watched
-from servewatch.record.drain import Drain
-from servewatch.record.recorder import Recorder
-from servewatch.record.totals import Totals
-from servewatch.schema import Column, Schema
-from servewatch.sketch.bins import edge_bins
-from servewatch.sketch.layout import Layout
-from servewatch.sketch.window import Window
-
-FEATURES = 30
 LIMITS = {"ratio": 1.7}  # 10 µs beside a bare request of 21 µs, and 0.2 for noise
 
-Message = MutableMapping[str, Any]
-App = Callable[[Message, Any, Any], Awaitable[None]]
 
-
-class Linear:
-    """The cheapest model that still is one."""
-
-    def __init__(self) -> None:
-        self.weights = np.linspace(-1, 1, FEATURES)
-
-    def predict(self, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Give one score a row."""
-        return np.asarray(rows @ self.weights)
-
-
-class Watching:
-    """The least that the middleware needs."""
-
-    exposed = None
-    own_paths = frozenset({"/metrics", "/drift"})
-    prediction_id_header = "x-prediction-id"
-
-    def __init__(self) -> None:
-        self.totals = Totals()
-        self.recorder = Recorder(totals=self.totals)
-
-    def flush(self) -> None:
-        """Write nothing: nothing is kept."""
-
-
-class Untouched:
-    """The control: a middleware that only passes on."""
-
-    def __init__(self, app: App) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
-        """Pass on."""
-        await self.app(scope, receive, send)
-
-
-def an_app(model: Any) -> Starlette:
-    """Serve *model* as anybody would."""
-
-    async def predict(request: Request) -> JSONResponse:
-        row = np.array([(await request.json())["row"]])
-        return JSONResponse({"score": float(model.predict(row)[0])})
-
-    return Starlette(routes=[Route("/predict", predict, methods=["POST"])])
-
-
-def a_layout() -> Layout:
-    """Give 20 bins a column, as a baseline has them."""
-    names = [f"f{place}" for place in range(FEATURES)]
-    columns = [Column(name, "numeric") for name in names]
-    columns.append(Column("score", "numeric", "prediction"))
-    bins = edge_bins(np.random.default_rng(1).normal(size=5000), 20)
-    return Layout(Schema(tuple(columns)), tuple(bins for _ in columns))
-
-
-async def _microseconds(app: App, bodies: list[bytes]) -> float:
-    """Serve every body once; give the mean time a request took."""
-
-    async def send(message: Message) -> None:
-        pass
-
-    began = thread_time()
-    for body in bodies:
-        message = {"type": "http.request", "body": body, "more_body": False}
-
-        async def receive(message: Message = message) -> Message:
-            return message
-
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.1",
-            "method": "POST",
-            "scheme": "http",
-            "path": "/predict",
-            "raw_path": b"/predict",
-            "query_string": b"",
-            "root_path": "",
-            "headers": [
-                (b"host", b"localhost"),
-                (b"user-agent", b"bench"),
-                (b"accept", b"*/*"),
-                (b"content-type", b"application/json"),
-                (b"content-length", b"600"),
-            ],
-            "server": ("127.0.0.1", 80),
-            "client": ("127.0.0.1", 50000),
-        }
-        await app(scope, receive, send)
-    return (thread_time() - began) / len(bodies) * 1e6
-
-
-def measure(groups: int = 6, rounds: int = 15, requests: int = 200) -> dict[str, float]:
-    """Give microseconds a request: bare, watched, added, and those of the control.
+def measure(groups: int = 5, rounds: int = 10, requests: int = 500) -> dict[str, float]:
+    """Give microseconds a request: of the JSON app, then of the lean one.
 
     `ratio` is watched over bare; `control_us` what doing nothing adds; `drain_us` is
     spent in the background for each request.
     """
-    return asyncio.run(_measure(groups, rounds, requests))
-
-
-async def _measure(groups: int, rounds: int, requests: int) -> dict[str, float]:
-    rng = np.random.default_rng(7)
-    bodies = [
-        json.dumps({"row": rng.normal(size=FEATURES).tolist()}).encode()
-        for _ in range(requests)
-    ]
-    watch = Watching()
-    layout = a_layout()
-    drain = Drain(watch.recorder, layout, rng=rng)
-    apps: dict[str, App] = {
-        "bare": an_app(Linear()),
-        "watched": ServeWatchMiddleware(
-            an_app(watched(Linear(), watch.recorder)), watch=watch
-        ),
-        "control": Untouched(an_app(Linear())),
+    return {
+        **_with_a_model(groups, rounds, requests),
+        **_without_a_body(groups, rounds, requests),
     }
-    medians: list[dict[str, float]] = []
-    for _ in range(groups):
-        times: dict[str, list[float]] = {name: [] for name in [*apps, "drain"]}
-        for _ in range(rounds):
-            for name, app in apps.items():
-                times[name].append(await _microseconds(app, bodies))
-            began = thread_time()
-            drain.into(Window.empty(layout, 0.0, 1.0))
-            times["drain"].append((thread_time() - began) / requests * 1e6)
-        medians.append({name: median(each) for name, each in times.items()})
-    assert watch.totals.recorded == groups * rounds * requests, "rows were lost"
-    # Of each, what it takes when nothing else disturbs it: noise only ever adds.
-    least = {name: min(group[name] for group in medians) for name in medians[0]}
+
+
+def _with_a_model(groups: int, rounds: int, requests: int) -> dict[str, float]:
+    called, timed, with_id, quiet = (
+        a_watch(Linear()),
+        a_watch(Linear(), prediction_id_header=None),
+        a_watch(Linear()),
+        a_watch(Linear(), prediction_id_header=None),
+    )
+    whole = a_watch(Linear())
+    apps: dict[str, tuple[App, ServeWatch | None]] = {
+        "bare": (json_app(Linear()), None),
+        "control": (Untouched(json_app(Linear())), None),
+        "wrapper": (json_app(called), called),
+        "timing": (_behind(timed, json_app(Linear())), timed),
+        "with_id": (_behind(with_id, json_app(Linear())), with_id),
+        "no_id": (_behind(quiet, json_app(quiet)), quiet),
+        "watched": (_behind(whole, json_app(whole)), whole),
+    }
+    found = _turns(apps, groups, rounds, requests)
+    added = {name: found.added(name, "bare") for name in apps}
+    whole_us = found.added("watched_all", "bare_all", "bare")
     return {
         "requests": groups * rounds * requests,
-        "bare_us": least["bare"],
-        "watched_us": least["watched"],
-        "added_us": least["watched"] - least["bare"],
-        "ratio": least["watched"] / least["bare"],
-        "control_us": least["control"] - least["bare"],
-        "drain_us": least["drain"],
+        "bare_us": found.least("bare"),
+        "watched_us": found.least("bare") + added["watched"],
+        "added_us": added["watched"],
+        "ratio": found.ratio("watched", "bare"),
+        "control_us": added["control"],
+        "drain_us": whole_us - added["watched"],
+        "all_us": whole_us,
+        "no_id_all_us": found.added("no_id_all", "bare_all", "bare"),
+        "wrapper_us": added["wrapper"],
+        "wrapper_all_us": found.added("wrapper_all", "bare_all", "bare"),
+        "timing_us": added["timing"],
+        "with_id_us": added["with_id"],
+        # In the middleware's company the wrapper hands its call to the request.
+        "wrapper_in_request_us": found.added("watched", "with_id", "bare"),
     }
+
+
+def _without_a_body(groups: int, rounds: int, requests: int) -> dict[str, float]:
+    timed, with_id = a_watch(None, prediction_id_header=None), a_watch(None)
+    apps: dict[str, tuple[App, ServeWatch | None]] = {
+        "bare": (lean_app(), None),
+        "control": (Untouched(lean_app()), None),
+        "timing": (_behind(timed, lean_app()), timed),
+        "with_id": (_behind(with_id, lean_app()), with_id),
+    }
+    found = _turns(apps, groups, rounds, requests)
+    return {
+        "lean_bare_us": found.least("bare"),
+        "lean_control_us": found.added("control", "bare"),
+        "lean_timing_us": found.added("timing", "bare"),
+        "lean_timing_all_us": found.added("timing_all", "bare_all", "bare"),
+        "lean_timing_ratio": found.ratio("timing", "bare"),
+        "lean_with_id_us": found.added("with_id", "bare"),
+        "lean_with_id_all_us": found.added("with_id_all", "bare_all", "bare"),
+        "lean_with_id_ratio": found.ratio("with_id", "bare"),
+    }
+
+
+def _behind(watch: ServeWatch, app: App) -> App:
+    return ServeWatchMiddleware(app, watch=watch)
+
+
+def _turns(
+    apps: dict[str, tuple[App, ServeWatch | None]],
+    groups: int,
+    rounds: int,
+    requests: int,
+) -> Turns:
+    bodies = some_bodies(requests)
+    watches = [watch for _, watch in apps.values() if watch is not None]
+    with asyncio.Runner() as runner:
+        actions: list[Action] = [
+            asked(name, app, bodies, runner, _flush(watch))
+            for name, (app, watch) in apps.items()
+        ]
+        found = take_turns(actions, groups=groups, rounds=rounds)
+    settle(*watches)
+    return found
+
+
+def _flush(watch: ServeWatch | None) -> Any:
+    return (lambda: None) if watch is None else watch.flush
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(), indent=2))
+    for name, figure in measure().items():
+        print(f"{name:24} {figure:10.3f}")
