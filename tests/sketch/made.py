@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from servewatch.schema import Column, Schema
 from servewatch.sketch.bins import CategoryBins, EdgeBins, LevelBins
-from servewatch.sketch.fold import Columns, Folder
+from servewatch.sketch.fold import Folder
+from servewatch.sketch.incoming import Columns
 from servewatch.sketch.layout import Layout
 from servewatch.sketch.window import Window
 

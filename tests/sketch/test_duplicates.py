@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,11 +44,22 @@ def test_a_ring_forgets_what_is_further_back() -> None:
 
 def test_a_ring_stays_bounded() -> None:
     ring = DuplicateRing(10)
+    started = len(pickle.dumps(ring))
 
     for start in range(0, 10_000, 100):
         ring.count(np.arange(start, start + 100, dtype=np.uint64))
 
-    assert len(ring._last) <= 200
+    assert len(pickle.dumps(ring)) <= started + 16
+
+
+def test_long_chains_are_counted_right() -> None:
+    # Multiples of the inverse of the ring's multiplier: all in the first slot.
+    inverse = pow(0x9E3779B97F4A7C15, -1, 2**64)
+    values = [place * inverse % 2**64 for place in range(100)] * 2 + [0]
+    hashes = np.array(values, dtype=np.uint64)
+
+    assert DuplicateRing(100).count(hashes) == 101
+    assert DuplicateRing(99).count(hashes) == 0
 
 
 @given(
@@ -69,3 +83,13 @@ def test_the_order_of_columns_matters() -> None:
     a, b = np.array([1], dtype=np.uint64), np.array([2], dtype=np.uint64)
 
     assert row_hashes([a, b], 1)[0] != row_hashes([b, a], 1)[0]
+
+
+@pytest.mark.parametrize("values", [(0.0, 1.0), (-1.0, 1.0), (0.0, 0.5), (1.0, 2.0)])
+def test_rows_of_two_round_floats_do_not_collide(values: tuple[float, float]) -> None:
+    drawn = np.random.default_rng(4).choice(np.array(values), (200_000, 40))
+    columns = [column.view(np.uint64) for column in drawn.T.copy()]
+
+    hashes = row_hashes(columns, len(drawn))
+
+    assert np.unique(hashes).size == len(np.unique(drawn, axis=0))

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servewatch.sketch.bins import SPECIALS, cell
-from servewatch.sketch.fold import Columns, Folder
+from servewatch.sketch.fold import Folder
+from servewatch.sketch.incoming import Columns
 from servewatch.sketch.moments import MEAN
 from servewatch.sketch.window import Window
 from tests.sketch.made import LAYOUT, folded, keys, rows_of

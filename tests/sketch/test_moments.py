@@ -6,8 +6,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
-from servewatch.sketch.moments import COUNT, HIGH, LOW, MEAN, SQUARES, empty, merge, of
+from servewatch.sketch.chunk import Chunk
+from servewatch.sketch.moments import (
+    COUNT,
+    HIGH,
+    LOW,
+    MEAN,
+    SQUARES,
+    empty,
+    extremes,
+    merge,
+    of,
+    of_chunk,
+)
 
 FINITE = st.floats(-1e6, 1e6)
 ANY = FINITE | st.sampled_from([math.nan, math.inf, -math.inf])
@@ -24,7 +38,7 @@ def test_mean_and_squares_are_those_of_an_exact_sum(values: list[float]) -> None
 
     mean, squares = exact(values)
     size = max(map(abs, values))
-    assert found[MEAN] == pytest.approx(mean, rel=1e-9, abs=1e-9 * size)
+    assert found[MEAN] == pytest.approx(mean, rel=1e-9, abs=1e-9 * size + 1e-300)
     assert found[SQUARES] == pytest.approx(squares, rel=1e-7, abs=1e-9 * (1 + size**2))
 
 
@@ -40,7 +54,7 @@ def test_merged_moments_are_those_of_all_values(
     mean, squares = exact(left + right)
     size = max(map(abs, left + right))
     assert found[COUNT] == len(left) + len(right)
-    assert found[MEAN] == pytest.approx(mean, rel=1e-9, abs=1e-9 * size)
+    assert found[MEAN] == pytest.approx(mean, rel=1e-9, abs=1e-9 * size + 1e-300)
     assert found[SQUARES] == pytest.approx(squares, rel=1e-7, abs=1e-9 * (1 + size**2))
 
 
@@ -84,7 +98,62 @@ def test_columns_have_moments_of_their_own() -> None:
     assert found[:, MEAN].tolist() == [2.0, 10.0]
 
 
-def test_values_that_overflow_do_not_raise() -> None:
-    found = merge(of(np.array([[1e308, 1e308]])), of(np.array([[-1e308]])))
+@pytest.mark.parametrize("values", [[1e308] * 3, [-1e308, 1e308, 1e308]])
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_a_mean_stays_finite_where_a_sum_would_not(
+    values: list[float], cut: int
+) -> None:
+    (found,) = merge(of(np.array([values[:cut]])), of(np.array([values[cut:]])))
 
-    assert found[0, COUNT] == 3
+    assert found[COUNT] == 3
+    assert found[MEAN] == pytest.approx(math.fsum(value / 3 for value in values))
+
+
+def measured(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the moments of rows (rows, columns) by way of chunks."""
+    chunk, found = Chunk(values.shape[1], 1), empty(values.shape[1])
+    for part in chunk.slices(len(values)):
+        chunk.resize(part.stop - part.start)
+        chunk.numbers[: chunk.rows] = values[part]
+        chunk.pad()
+        found = merge(found, of_chunk(chunk, *extremes(chunk)))
+    return found
+
+
+@given(values=arrays(np.float64, (37, 3), elements=ANY))
+def test_moments_of_a_chunk_are_those_of_its_columns(
+    values: NDArray[np.float64],
+) -> None:
+    scale = np.abs(np.nan_to_num(values, posinf=0, neginf=0)).max()
+
+    np.testing.assert_allclose(
+        measured(values), of(values.T), rtol=1e-9, atol=1e-9 * scale**2 + 1e-300
+    )
+
+
+@pytest.mark.parametrize("rows", [1, 20, 1024, 10_000])
+@pytest.mark.parametrize("centre", [0.0, 1.0, 1e6])
+def test_moments_of_many_rows_are_those_of_an_exact_sum(
+    rows: int, centre: float
+) -> None:
+    values = np.random.default_rng(rows).normal(centre, 1.0, (rows, 2))
+
+    found = measured(values)
+
+    for column in (0, 1):
+        mean, squares = exact(values[:, column].tolist())
+        assert found[column, MEAN] == pytest.approx(mean, rel=1e-9)
+        assert found[column, SQUARES] == pytest.approx(squares, rel=1e-9, abs=1e-300)
+    np.testing.assert_array_equal(found[:, COUNT], rows)
+
+
+def test_a_chunk_of_the_largest_numbers_has_a_finite_mean() -> None:
+    assert measured(np.full((3, 2), 1e308))[:, MEAN] == pytest.approx([1e308, 1e308])
+
+
+def test_a_value_far_from_all_others_costs_them_no_accuracy() -> None:
+    values = np.random.default_rng(3).normal(0, 1, (1000, 1))
+    values[0] = 1e9
+
+    _, squares = exact(values[:, 0].tolist())
+    assert measured(values)[0, SQUARES] == pytest.approx(squares, rel=1e-9)

@@ -78,3 +78,23 @@ def test_every_row_is_kept_equally_often() -> None:
         kept[halves[0].merge(halves[1]).codes[:, 0]] += 1
 
     assert chisquare(kept).pvalue > 1e-4
+
+
+@given(
+    kept=st.lists(st.integers(0, 99), unique=True),
+    offered=st.lists(
+        st.integers(100, 999) | st.integers(0, 99), max_size=40, unique=True
+    ),
+)
+def test_what_is_not_wanted_would_not_have_been_kept(
+    kept: list[int], offered: list[int]
+) -> None:
+    fresh = [key for key in offered if key not in kept]
+    reservoir, keys = filled(kept), np.array(fresh, dtype=np.uint64)
+    codes = (keys % np.uint64(256)).astype(np.uint8)[:, None]
+
+    wanted = reservoir.wanted(keys)
+
+    of_wanted = reservoir.add(keys[wanted], codes[wanted])
+    np.testing.assert_array_equal(of_wanted.keys, reservoir.add(keys, codes).keys)
+    assert wanted.size <= LIMIT

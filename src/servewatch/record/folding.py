@@ -17,6 +17,7 @@ from servewatch.record.totals import Totals
 from servewatch.record.unpack import (
     as_dicts,
     feature_columns,
+    feature_matrix,
     feature_rows,
     prediction_rows,
     signature,
@@ -82,6 +83,23 @@ class RowFolder:
         """Add rows that are columns already."""
         self.fold_encoded(window, self.encode(columns, rows), 0, rows)
 
+    def fold_matrix(
+        self,
+        window: Window,
+        matrix: NDArray[np.generic],
+        outputs: Mapping[str, Values],
+        rows: int,
+    ) -> None:
+        """Add rows that are a matrix of numbers, features in the layout's order.
+
+        *outputs* are the predictions by name, as `prediction_columns` gives them.
+        """
+        self._folder.fold_matrix(window, matrix, outputs, self._keys(rows))
+
+    def _keys(self, rows: int) -> NDArray[np.uint64]:
+        keys: NDArray[np.uint64] = self._rng.integers(0, 2**64, rows, dtype=np.uint64)
+        return keys
+
     def encode(self, columns: Mapping[str, Values], rows: int) -> EncodedRows:
         """Give rows that are columns their cells, without counting any."""
         return self._folder.encode(columns, rows)
@@ -90,10 +108,7 @@ class RowFolder:
         self, window: Window, encoded: EncodedRows, start: int, stop: int
     ) -> None:
         """Add the rows [start, stop) of *encoded*."""
-        keys: NDArray[np.uint64] = self._rng.integers(
-            0, 2**64, stop - start, dtype=np.uint64
-        )
-        self._folder.add(window, encoded, keys, start)
+        self._folder.add(window, encoded, self._keys(stop - start), start)
 
     def fold(self, batches: Iterable[Scored], window: Window) -> Tally:
         """Add all rows to *window*; each is recorded, sampled out or dropped."""
@@ -172,7 +187,7 @@ class RowFolder:
         try:
             rows = sum(each.rows for each in chunk)
             if rows:
-                self.fold_columns(window, self._columns(chunk), rows)
+                self._fold_rows(window, chunk, rows)
         except Exception:  # noqa: BLE001 - found again alone, where it harms no other
             assign(window, before)
             if len(chunk) > 1:
@@ -185,16 +200,22 @@ class RowFolder:
             for each in chunk:
                 tally.record(each.scored, each.rows)
 
-    def _columns(self, chunk: Sequence[Fitted]) -> Mapping[str, Values]:
+    def _fold_rows(self, window: Window, chunk: Sequence[Fitted], rows: int) -> None:
         outputs = {
             method: [each.outputs[method] for each in chunk]
             for method in chunk[0].outputs
         }
-        columns = dict(prediction_columns(self.layout, outputs))
-        if self.layout.schema.features:
-            features = [each.features for each in chunk]
-            columns.update(feature_columns(features, self.layout))
-        return columns
+        columns = prediction_columns(self.layout, outputs)
+        if not self.layout.schema.features:
+            self.fold_columns(window, columns, rows)
+            return
+        features = [each.features for each in chunk]
+        matrix = feature_matrix(features, self.layout)
+        if matrix is None:
+            columns = {**columns, **feature_columns(features, self.layout)}
+            self.fold_columns(window, columns, rows)
+        else:
+            self.fold_matrix(window, matrix, columns, rows)
 
 
 def assign(window: Window, source: Window) -> None:

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from servewatch.record import frames
 from servewatch.record.observation import Snapshot
@@ -109,6 +110,23 @@ def feature_columns(
         elif known[name].role == "feature":
             named.setdefault(name, column)
     return named
+
+
+def feature_matrix(
+    snapshots: Sequence[Snapshot], layout: Layout
+) -> NDArray[np.generic] | None:
+    """Give numeric arrays as one matrix (rows, features); None for any other form.
+
+    Arrays have no names, or numbers for names: `feature_columns` takes the others.
+    """
+    first = snapshots[0]
+    if first.form != "bytes" or not _is_positional(first, layout):
+        return None
+    if first.dtype is None or first.dtype.kind not in "fiub":
+        return None
+    raw = b"".join([snapshot.data for snapshot in snapshots])
+    features = len(layout.schema.features)
+    return np.frombuffer(raw, first.dtype).reshape(-1, features)
 
 
 def stack(snapshots: Sequence[Snapshot]) -> Stacked:

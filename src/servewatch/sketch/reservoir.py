@@ -34,6 +34,19 @@ class Reservoir:
         """Keep the smallest keys of both."""
         return self.add(other.keys, other.codes)
 
+    def wanted(self, keys: NDArray[np.uint64]) -> NDArray[np.intp]:
+        """Give the places of the *keys* (n,) that may be kept when all are offered.
+
+        >>> Reservoir.empty(1, limit=1).wanted(np.array([9, 3], np.uint64)).tolist()
+        [1]
+        """
+        most = np.uint64(2**64 - 1)
+        if self.keys.size >= self.limit:
+            most = self.keys[-1]  # keys are kept sorted
+        if keys.size > self.limit:
+            most = min(most, np.partition(keys, self.limit - 1)[self.limit - 1])
+        return np.flatnonzero(keys <= most)
+
     def add(self, keys: NDArray[np.uint64], codes: NDArray[np.uint8]) -> Reservoir:
         """Offer rows; *codes* is (n, columns), *keys* (n,)."""
         if self.keys.size >= self.limit:
