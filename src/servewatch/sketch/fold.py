@@ -213,9 +213,13 @@ class Folder:
     def _add_moments(
         self, window: Window, numeric: NumericColumns, came: NDArray[np.bool_]
     ) -> None:
-        places = numeric.places[came]
-        found = numeric.moments()[came]
-        window.moments[places] = moments_of.merge(window.moments[places], found)
+        found = numeric.moments()
+        if came.size == self._starts.size and came.all():
+            window.moments = moments_of.merge(window.moments, found)
+        else:
+            places = numeric.places[came]
+            merged = moments_of.merge(window.moments[places], found[came])
+            window.moments[places] = merged
 
     def _add_absent(
         self, window: Window, present: Sequence[int] | NDArray[np.intp], count: int

@@ -87,16 +87,18 @@ def merge(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.f
     >>> merge(of(np.array([[1.0]])), of(np.array([[3.0]]))).tolist()
     [[2.0, 2.0, 2.0, 1.0, 3.0]]
     """
-    count = left[..., COUNT] + right[..., COUNT]
+    merged = np.empty(np.broadcast_shapes(left.shape, right.shape))
+    count = np.add(left[..., COUNT], right[..., COUNT], out=merged[..., COUNT])
     with np.errstate(over="ignore", invalid="ignore"):
         share = right[..., COUNT] / np.maximum(count, 1)
         delta = right[..., MEAN] - left[..., MEAN]
-        mean = left[..., MEAN] + delta * share
+        mean = np.add(left[..., MEAN], delta * share, out=merged[..., MEAN])
         if not np.isfinite(delta).all():
             apart = left[..., MEAN] * (1 - share) + right[..., MEAN] * share
-            mean = np.where(np.isfinite(delta), mean, apart)
+            mean[...] = np.where(np.isfinite(delta), mean, apart)
+        between = delta * delta * left[..., COUNT] * share
         squares = left[..., SQUARES] + right[..., SQUARES]
-        squares = squares + delta**2 * left[..., COUNT] * share
-    low = np.minimum(left[..., LOW], right[..., LOW])
-    high = np.maximum(left[..., HIGH], right[..., HIGH])
-    return np.stack([count, mean, squares, low, high], axis=-1)
+        np.add(squares, between, out=merged[..., SQUARES])
+    np.minimum(left[..., LOW], right[..., LOW], out=merged[..., LOW])
+    np.maximum(left[..., HIGH], right[..., HIGH], out=merged[..., HIGH])
+    return merged
