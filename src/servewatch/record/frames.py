@@ -8,12 +8,17 @@ with those of other requests; many stay in their own form until then.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from math import inf
 from sys import getsizeof, modules
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from servewatch.record.keeping import WIDEST
+
+STORED = 1_000_000  # values of a sparse matrix that are turned into rows in time
 EXACT = 2.0**53  # beyond it, integers change when they become float64
 VALUE_BYTES = 16
 SERIES = frozenset(
@@ -94,14 +99,7 @@ def plain(value: Any, small: int) -> Small | Large | Labelled | Any:
         case "pyarrow.Array" | "pyarrow.ChunkedArray":
             return Labelled(None, value.to_pylist())
         case "scipy._spbase" | "scipy.spmatrix":
-            rows, columns = value.shape
-            dense = value.tocsr()
-            return Large(
-                None,
-                rows,
-                8.0 * columns,
-                lambda picks: (dense if picks is None else dense[picks]).toarray(),
-            )
+            return _sparse(value, small)
         case "torch.Tensor":
             return value.detach()  # one that needs gradients becomes no array
     return value
@@ -150,6 +148,33 @@ def _arrow(table: Any, small: int) -> Small | Large:
     )
 
 
+def _sparse(matrix: Any, small: int) -> Small | Large | NDArray[Any]:
+    """Give few rows as an array and leave many sparse until the drain.
+
+    Then a matrix costs what it stores, not what it spans: it may span gigabytes.
+    """
+    columns = matrix.shape[-1]
+    rows = matrix.shape[0] if matrix.ndim == 2 else 1
+    fits = columns <= WIDEST and matrix.nnz <= STORED
+    if not fits:
+        return Large(None, rows, inf, lambda _: None)
+    if rows <= small:
+        dense: NDArray[Any] = matrix.toarray()
+        return dense if matrix.ndim == 1 else Small(None, dense)
+    stored = matrix.tocsr()  # the very same where it is one
+    return Large(
+        _places(columns),
+        rows,
+        8.0 * columns,  # as an array, in the drain
+        lambda picks: stored.copy() if picks is None else stored[picks],
+    )
+
+
+@lru_cache(maxsize=4)
+def _places(columns: int) -> tuple[int, ...]:
+    return tuple(range(columns))
+
+
 def columns_of(frame: Any) -> list[Any]:
     """Give the columns of a large frame as arrays or lists, through narwhals.
 
@@ -161,6 +186,8 @@ def columns_of(frame: Any) -> list[Any]:
             natives = [frame.iloc[:, place] for place in range(frame.shape[1])]
         case "polars.DataFrame":
             natives = frame.get_columns()
+        case "scipy._spbase" | "scipy.spmatrix":
+            return list(frame.toarray().T)
         case _:
             natives = frame.columns
     return list(map(_values, natives))
