@@ -23,7 +23,7 @@ from load_tests.subjects import Constant, Linear, a_baseline, a_watch, settle, s
 if TYPE_CHECKING:
     from servewatch import ServeWatch
 
-ROWS = 500_000
+ROWS = 10_000_000
 BATCH_ROWS = 512
 # One-row calls take the time; their share of the rows, and how many at most.
 ONE_ROW_CALLS = 100_000

@@ -1,138 +1,10 @@
-"""The lines of the tables that the documents show, by group.
+"""The lines of the tables that the documents show, by group."""
 
-A line says what was measured in words, and takes its figures from one benchmark's
-kept results by name. `target` is what was aimed at; where it is missed,
-docs/overhead.md says why. Lines that are `short` stand in the README too.
-"""
-
-from typing import NamedTuple
-
-
-class Row(NamedTuple):
-    """One line: `cost` and `control` are templates of the benchmark's figures."""
-
-    benchmark: str
-    what: str
-    cost: str
-    control: str
-    target: str = ""
-    short: bool = False
-
+from load_tests.path_rows import REQUEST_PATH
+from load_tests.row import Row
 
 GROUPS: dict[str, tuple[Row, ...]] = {
-    "request path": (
-        Row(
-            "model_call",
-            "a watched model's call, one row, tight loop",
-            "{row_added_us:.2f} µs",
-            "bare model {row_bare_us:.2f} µs; a write into a ring {row_ring_us:.2f} µs",
-            "0.35 µs",
-            short=True,
-        ),
-        Row(
-            "model_call",
-            "the same, everything counted",
-            "{row_all_us:.2f} µs",
-            "bare model {row_bare_us:.2f} µs",
-            "0.9 µs",
-        ),
-        Row(
-            "request_path",
-            "the call inside a served request, no middleware",
-            "{wrapper_us:.2f} µs",
-            "bare app {bare_us:.1f} µs; a middleware that does nothing"
-            " {control_us:.2f} µs",
-            "0.9 µs",
-        ),
-        Row(
-            "request_path",
-            "the same, everything counted",
-            "{wrapper_all_us:.2f} µs",
-            "bare app {bare_us:.1f} µs",
-            "1.8 µs",
-        ),
-        Row(
-            "model_call",
-            "a batch of 1,000 rows",
-            "{batch_1000_added_us:.0f} µs ({batch_1000_ratio_to_tobytes:.2f} ×)",
-            "`X.tobytes()` {batch_1000_tobytes_us:.0f} µs",
-            "1.1 ×",
-        ),
-        Row(
-            "model_call",
-            "a batch of 8,192 rows",
-            "{batch_8192_added_us:.0f} µs ({batch_8192_ratio_to_tobytes:.2f} ×)",
-            "`X.tobytes()` {batch_8192_tobytes_us:.0f} µs",
-            "1.1 ×",
-            short=True,
-        ),
-        Row(
-            "model_call",
-            "a DataFrame of one row",
-            "{frame_added_us:.1f} µs",
-            "`frame.to_numpy()` {frame_control_us:.1f} µs",
-            "15 µs",
-        ),
-        Row(
-            "model_call",
-            "a list of one dict",
-            "{dict_added_us:.1f} µs",
-            "`itemgetter` {dict_control_us:.2f} µs",
-            "4 µs",
-        ),
-        Row(
-            "request_path",
-            "middleware: timing, status, route",
-            "{lean_timing_us:.2f} µs",
-            "bare app {lean_bare_us:.1f} µs; doing nothing {lean_control_us:.2f} µs",
-            "0.8 µs",
-            short=True,
-        ),
-        Row(
-            "request_path",
-            "middleware with prediction id and its header",
-            "{lean_with_id_us:.2f} µs",
-            "bare app {lean_bare_us:.1f} µs",
-            "1.2 µs",
-        ),
-        Row(
-            "request_path",
-            "middleware and wrapper, on the path",
-            "{added_us:.1f} µs",
-            "bare app {bare_us:.1f} µs (ratio {ratio:.2f})",
-        ),
-        Row(
-            "request_path",
-            "middleware, wrapper, id, every statistic counted",
-            "{all_us:.1f} µs",
-            "bare app {bare_us:.1f} µs",
-            "4 µs",
-            short=True,
-        ),
-        Row(
-            "tail",
-            "p99.9 of a request with the background thread",
-            "{p999_with_us:,.0f} µs ({p999_ratio:.2f} ×)",
-            "without it {p999_without_us:,.0f} µs; bare {p999_bare_us:,.0f} µs",
-            "1.1 ×",
-        ),
-        Row(
-            "sockets",
-            "requests a second over sockets, uvicorn, of the bare app's",
-            "{watched_share:.2f}",
-            "bare app {bare_rps:,.0f}/s; with the cheapest exporter"
-            " {instrumentator_share:.2f}",
-            "0.94",
-            short=True,
-        ),
-        Row(
-            "sockets",
-            "the server's CPU time a request there",
-            "{watched_cpu_us:.0f} µs",
-            "bare app {bare_cpu_us:.0f} µs; with the cheapest exporter"
-            " {instrumentator_cpu_us:.0f} µs",
-        ),
-    ),
+    "request path": REQUEST_PATH,
     "background": (
         Row(
             "request_path",
@@ -148,6 +20,26 @@ GROUPS: dict[str, tuple[Row, ...]] = {
             "8 ns",
         ),
         Row(
+            "fold_rate",
+            "a value of a batch binned",
+            "{bins_ns_a_value:.1f} ns",
+            "`searchsorted` and `bincount` {control_ns_a_value:.1f} ns",
+            "5 ns",
+        ),
+        Row(
+            "fold_rate",
+            "a value of a batch binned, with moments",
+            "{bins_and_moments_ns_a_value:.1f} ns",
+            "`searchsorted` and `bincount` {control_ns_a_value:.1f} ns",
+            "8 ns",
+        ),
+        Row(
+            "fold_rate",
+            "a row folded for good, in chunks of 1,024",
+            "{everything_us_a_row_of_a_chunk:.2f} µs",
+            "`searchsorted` and `bincount` {control_us_a_row_of_a_chunk:.2f} µs",
+        ),
+        Row(
             "judge_speed",
             "a block judged, 1,000 features",
             "{calm_ms:.1f} ms",
@@ -161,7 +53,6 @@ GROUPS: dict[str, tuple[Row, ...]] = {
                 f"replay of 1M rows × 30 features, blocks of {rows:,} rows",
                 f"{{blocks_of_{rows}_rows_per_second:,.0f}} rows/s",
                 "reading it {read_rows_per_second:,.0f} rows/s",
-                short=rows == 1000,
             )
             for rows in (10_000, 1_000, 100)
         ),
@@ -187,6 +78,28 @@ GROUPS: dict[str, tuple[Row, ...]] = {
             "{first_ms:.1f} ms; {unwritten_ms:.0f} ms",
             "encoding the same document {json_ms:.1f} ms",
             short=True,
+        ),
+        Row(
+            "scrape_rate",
+            "`/metrics` of one model, 30 features",
+            "{one_model_ms:.2f} ms",
+            "`generate_latest` {one_model_control_ms:.1f} ms",
+            "0.1 ms",
+            short=True,
+        ),
+        Row(
+            "scrape_rate",
+            "`/metrics` of ten models",
+            "{ten_models_ms:.2f} ms",
+            "`generate_latest` {ten_models_control_ms:.0f} ms",
+            "0.8 ms",
+        ),
+        Row(
+            "scrape_rate",
+            "1,000 drift gauges, written anew once a block",
+            "{gauges_anew_ms:.2f} ms",
+            "`generate_latest` {gauges_control_ms:.1f} ms",
+            "0.25 ms",
         ),
         Row(
             "import_time",

@@ -21,7 +21,8 @@ FIGURE = re.compile(r"(<!-- \{(\w+)\.(\w+):([^}]*)\} -->)[^<]*(<!-- end -->)")
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE.parent))
 
-from load_tests.rows import GROUPS, Row  # noqa: E402 - this may be run by its path
+from load_tests.row import Row  # noqa: E402 - this may be run by its path
+from load_tests.rows import GROUPS  # noqa: E402
 
 Results = Mapping[str, Mapping[str, float]]
 
