@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from servewatch.capture.asgi import App, Message, Scope
+from servewatch.capture.messages import App, Message, Scope
+from servewatch.record import observation
 from servewatch.record.drain import Drain
-from servewatch.record.observation import Call, Exchange
+from servewatch.record.observation import Call
 from servewatch.record.recorder import Recorder
 from servewatch.record.totals import Totals
 from servewatch.sketch.window import Window
@@ -38,8 +39,8 @@ class Watching:
     def exchanges(self) -> list[Exchange]:
         """The requests recorded since the last time, and no call beside them."""
         taken = self.recorder.take()
-        assert all(isinstance(each, Exchange) for each in taken), taken
-        return [each for each in taken if isinstance(each, Exchange)]
+        assert taken.calls == [], taken
+        return [as_exchange(each, self.recorder) for each in taken.exchanges]
 
     def exchange(self) -> Exchange:
         """The one request recorded."""
@@ -48,13 +49,44 @@ class Watching:
 
     def calls(self) -> list[Call]:
         """The calls recorded outside of any request."""
-        return [each for each in self.recorder.take() if isinstance(each, Call)]
+        return list(map(self.recorder.lanes.whole, self.recorder.take().calls))
 
     def drained(self) -> Seen:
         """Everything recorded, folded."""
         window = Window.empty(NUMBERS, 0.0, 1.0)
         Drain(self.recorder, NUMBERS, rng=np.random.default_rng(1)).into(window)
         return Seen(NUMBERS, window, self.totals)
+
+
+class Exchange(NamedTuple):
+    """A served request, with its calls one by one."""
+
+    route: str
+    method: str
+    counted_status: int
+    status: int
+    request_seconds: float
+    first_byte_seconds: float | None
+    outcome: str
+    calls: list[Call]
+    id: str | None
+
+
+def as_exchange(taken: Any, recorder: Recorder) -> Exchange:
+    """What was recorded of a request."""
+    seen = observation.Exchange(*taken)
+    calls = [seen.row, *(seen.calls or ())]
+    return Exchange(
+        seen.route,
+        seen.method,
+        observation.counted_status(seen.status, seen.outcome),
+        seen.status,
+        seen.request_seconds,
+        seen.first_byte_seconds,
+        seen.outcome,
+        [recorder.lanes.whole(each, seen.id) for each in calls if each is not None],
+        seen.id,
+    )
 
 
 def a_scope(path: str = "/", **fields: Any) -> Scope:

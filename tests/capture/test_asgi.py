@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servewatch.capture.asgi import App, Message, Receive, Scope, Send
 from servewatch.capture.asgi import ServeWatchMiddleware as Middleware
+from servewatch.capture.messages import App, Message, Receive, Scope, Send
 from servewatch.capture.request import current_id
 from tests.capture.asked import (
     Watching,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from servewatch.capture.asgi import App, Message, Receive, Scope, Send
 from servewatch.capture.asgi import ServeWatchMiddleware as Middleware
+from servewatch.capture.messages import App, Message, Receive, Scope, Send
 from tests.capture.asked import (
     Watching,
     a_scope,

@@ -24,8 +24,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from servewatch.capture.asgi import Message
 from servewatch.capture.asgi import ServeWatchMiddleware as Middleware
+from servewatch.capture.messages import Message
 from servewatch.capture.request import current_id
 from servewatch.capture.stand_in import watched
 from tests.capture.asked import Watching, a_scope, answered

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from servewatch.capture.asgi import App, Message, Receive, Scope, Send
 from servewatch.capture.asgi import ServeWatchMiddleware as Middleware
+from servewatch.capture.messages import App, Message, Receive, Scope, Send
 from tests.capture.asked import (
     DISCONNECT,
     Watching,
@@ -131,16 +131,17 @@ def test_a_client_that_left_is_counted_as_such() -> None:
     assert watch.exchange().counted_status == 499
 
 
-def test_a_send_that_fails_is_a_client_that_left_and_the_error_passes() -> None:
+def test_a_part_that_is_refused_is_a_client_that_left_and_the_error_passes() -> None:
     watch, error = Watching(), OSError(104, "reset")
+    app = saying(start(), body(b"a", more=True), body(b"b"))
 
     async def send(message: Message) -> None:
-        if message["type"] == "http.response.body":
+        if message.get("body") == b"b":
             raise error
 
     async def serve() -> None:
         with pytest.raises(OSError, match="reset") as caught:
-            await Middleware(HELLO, watch=watch)(a_scope(), _never, send)
+            await Middleware(app, watch=watch)(a_scope(), _never, send)
         assert caught.value is error
 
     asyncio.run(serve())

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from servewatch.capture.asgi import Receive, Scope, Send
 from servewatch.capture.asgi import ServeWatchMiddleware as Middleware
 from servewatch.capture.ids import row_id
+from servewatch.capture.messages import Receive, Scope, Send
 from servewatch.capture.request import (
     JOINED_BYTES,
     JOINED_CALLS,
@@ -18,7 +18,8 @@ from servewatch.capture.request import (
     current_id,
 )
 from servewatch.capture.stand_in import watched
-from tests.capture.asked import Watching, a_scope, answered, body, start
+from servewatch.record.observation import Call
+from tests.capture.asked import Watching, a_scope, answered, as_exchange, body, start
 
 ROW = np.array([[0.5, 1.5]])
 
@@ -101,9 +102,10 @@ def test_a_call_after_the_answer_is_recorded_by_itself_under_the_same_id() -> No
 
     app.serve()
 
-    exchange, call = watch.recorder.take()
-    assert len(exchange.calls) == 1  # type: ignore[union-attr]
-    assert (call.id, call.first_row) == ("order", 1)  # type: ignore[union-attr]
+    (exchange,), (call,) = watch.recorder.take()
+    assert len(as_exchange(exchange, watch.recorder).calls) == 1
+    assert isinstance(call, Call)
+    assert (call.id, call.first_row) == ("order", 1)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +125,8 @@ def test_what_an_open_request_holds_is_bounded_and_nothing_is_lost(
 
     app.serve()
 
-    *calls, exchange = watch.recorder.take()
-    held = exchange.calls  # type: ignore[union-attr]
+    (exchange,), calls = watch.recorder.take()
+    held = as_exchange(exchange, watch.recorder).calls
     assert len(held) <= JOINED_CALLS
     assert sum(call.features.size for call in held) <= JOINED_BYTES
     assert len(held) + len(calls) == len(batches)

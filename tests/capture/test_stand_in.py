@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 
 from servewatch.capture.stand_in import METHODS, WatchedModel, watched
-from servewatch.record.observation import calls_of
 from servewatch.record.recorder import Recorder
 from tests.record.seen import NUMBERS, drained
 
@@ -306,8 +305,7 @@ def test_a_model_that_calls_its_own_methods_is_recorded_once() -> None:
     recorder = Recorder()
     watched(Deciding(), recorder).predict(ROW)
 
-    (observation,) = recorder.take()
-    assert [call.method for call in calls_of(observation)] == ["predict"]
+    assert [recorder.lanes.whole(call).method for call in recorder.calls] == ["predict"]
 
 
 def test_a_stand_in_equals_what_its_model_equals() -> None:

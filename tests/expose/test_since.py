@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from servewatch.baseline import Baseline
-from servewatch.capture.model import record_by_hand
+from servewatch.capture.by_hand import record_by_hand
 from servewatch.config import Config
 from servewatch.expose.since import gate_since
 from servewatch.monitor.monitor import Monitor

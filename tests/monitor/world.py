@@ -13,10 +13,11 @@ from servewatch.config import Config
 from servewatch.monitor.monitor import Monitor
 from servewatch.monitor.report import Change
 from servewatch.record.drain import Drain
-from servewatch.record.observation import Call, Exchange
+from servewatch.record.observation import Call
 from servewatch.record.recorder import Recorder
 from servewatch.record.snapshot import snapshot_features
 from servewatch.store.memory import MemoryStore
+from tests.record.seen import an_exchange
 
 COLUMNS = ("a", "b")
 
@@ -70,7 +71,7 @@ class World:
     def answer(self, status: int, seconds: float = 0.004, times: int = 1) -> None:
         """Record requests without rows."""
         for _ in range(times):
-            exchange = Exchange("/p", "POST", status, seconds, seconds, "ok", [])
+            exchange = an_exchange(status=status, seconds=seconds, first_byte=seconds)
             self.recorder.record_exchange(exchange)
 
     def tick(self, seconds: float = 0.0) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from servewatch.capture.model import record_by_hand
+from servewatch.capture.by_hand import record_by_hand
 from servewatch.record.drain import Drain
+from servewatch.record.observation import NANO, Exchange, Outcome
 from servewatch.record.recorder import Recorder
 from servewatch.record.totals import Totals
 from servewatch.schema import Column, Schema
@@ -79,6 +80,21 @@ def seen(*given: Any, layout: Layout = LAYOUT, **options: Any) -> Seen:
         else:
             record_by_hand(recorder, each)
     return drained(recorder, layout)
+
+
+def an_exchange(
+    route: str = "/p",
+    method: str = "POST",
+    status: int = 200,
+    outcome: Outcome = "ok",
+    *,
+    seconds: float = 0.25,
+    first_byte: float = 0.05,
+) -> Exchange:
+    """A served request without calls, as the request path leaves it."""
+    began = 10 * NANO
+    ended, first = (began + round(s * NANO) for s in (seconds, first_byte))
+    return Exchange(route, method, status, began, ended, first, outcome)
 
 
 @dataclass

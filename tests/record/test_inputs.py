@@ -117,7 +117,7 @@ def test_an_array_without_names_takes_the_baselines_order(form: str) -> None:
 
 
 def test_an_array_may_be_reused_as_soon_as_the_call_is_recorded() -> None:
-    from servewatch.capture.model import record_by_hand
+    from servewatch.capture.by_hand import record_by_hand
     from servewatch.record.recorder import Recorder
     from tests.record.seen import drained
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from servewatch.capture.by_hand import record_by_hand
 from servewatch.capture.ids import IdPool
-from servewatch.capture.model import record_by_hand
 from servewatch.record.drain import Drain
 from servewatch.record.guard import guarded
 from servewatch.record.heartbeat import Heartbeat
@@ -80,7 +80,7 @@ def test_a_child_draws_other_ids_than_its_parent() -> None:
     pool = IdPool()
     pool.draw()
 
-    theirs = in_child(lambda: pool.draw().encode()).decode()
+    theirs = in_child(pool.draw)
 
     assert theirs not in {pool.draw() for _ in range(600)}
 

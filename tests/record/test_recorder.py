@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import Any
 
 import numpy as np
 
-from servewatch.capture.model import record_by_hand
+from servewatch.capture.by_hand import record_by_hand
 from servewatch.record.drain import Drain
-from servewatch.record.observation import Exchange
 from servewatch.record.recorder import Recorder
 from servewatch.sketch.layout import NO_COLUMNS
 from servewatch.sketch.window import Window
-from tests.record.seen import NUMBERS, drained
+from tests.record.seen import NUMBERS, an_exchange, drained
 
 ROW = np.array([[0.5, 1.5]])
-
-
-def exchange(**fields: Any) -> Exchange:
-    given = {"route": "/p", "method": "POST", "status": 200, "outcome": "ok"}
-    return Exchange(
-        **{
-            **given,
-            "request_seconds": 0.004,
-            "first_byte_seconds": 0.003,
-            "calls": [],
-            **fields,
-        }
-    )
 
 
 def test_what_waits_is_pending_until_it_is_folded() -> None:
@@ -37,7 +22,8 @@ def test_what_waits_is_pending_until_it_is_folded() -> None:
     record_by_hand(recorder, ROW)
 
     before = recorder.totals.accounting()
-    during = recorder.take() and recorder.totals.accounting()
+    recorder.take()
+    during = recorder.totals.accounting()
 
     assert before["pending"] == before["received"] == 1
     assert during == before
@@ -80,7 +66,7 @@ def test_the_bytes_waiting_are_bounded() -> None:
 def test_a_request_that_finds_no_room_still_counts_as_a_request() -> None:
     recorder = Recorder(buffer_rows=2)
     for _ in range(5):
-        recorder.record_exchange(exchange())
+        recorder.record_exchange(an_exchange())
     drained(recorder, NUMBERS)
 
     assert recorder.totals.requests == {("/p", "POST", 200): 5}
@@ -145,7 +131,7 @@ def test_a_start_that_fails_is_counted_and_costs_no_row() -> None:
 def test_without_a_baseline_rows_and_requests_are_counted() -> None:
     recorder = Recorder()
     record_by_hand(recorder, ROW, 0.5, latency_seconds=0.002)
-    recorder.record_exchange(exchange())
+    recorder.record_exchange(an_exchange())
     counted = drained(recorder, NO_COLUMNS)
 
     assert counted.window.rows == 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from collections.abc import Iterable
 
 from servewatch.record.forking import renew_after_fork
 
 ID_BYTES = 8
-POOL = 512  # one system call and 60 µs for this many
+POOL = 512  # one system call for this many
+_CUT = struct.Struct(f"{2 * ID_BYTES}s" * POOL)  # a tenth of the price of slicing
 _VISIBLE = re.compile(rb"[!-~]{1,128}")
 
 
@@ -18,14 +20,14 @@ class IdPool:
 
     def __init__(self) -> None:
         """Draw nothing yet."""
-        self._ids: list[str] = []
+        self._ids: list[bytes] = []
         renew_after_fork(self)
 
     def after_fork(self) -> None:
         """Forget the ids drawn before the fork: the parent will hand them out."""
         self._ids = []
 
-    def draw(self) -> str:
+    def draw(self) -> bytes:
         """Give an id never given before.
 
         >>> len(IdPool().draw())
@@ -34,24 +36,24 @@ class IdPool:
         try:
             return self._ids.pop()
         except IndexError:
-            drawn = os.urandom(ID_BYTES * POOL).hex()
-            width = 2 * ID_BYTES
-            ids = [drawn[i : i + width] for i in range(0, len(drawn), width)]
-            mine = ids.pop()
+            ids = list(_CUT.unpack(os.urandom(ID_BYTES * POOL).hex().encode()))
+            mine: bytes = ids.pop()
             self._ids = ids
             return mine
 
-    def name(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
+    def name(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         """Give the caller's `x-request-id`, or draw where it is none to be used.
 
         At most 128 visible ASCII characters are.
 
         >>> IdPool().name([(b"x-request-id", b"order-7")])
-        'order-7'
+        b'order-7'
         """
-        value = dict(headers).get(b"x-request-id")  # a loop in Python costs twice this
-        if value is not None and _VISIBLE.fullmatch(value):
-            return value.decode()
+        for name, value in headers:
+            if name == b"x-request-id":
+                if _VISIBLE.fullmatch(value):
+                    return value
+                break
         try:
             return self._ids.pop()
         except IndexError:

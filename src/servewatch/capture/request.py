@@ -6,8 +6,8 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 
 from servewatch.record.joining import is_same
-from servewatch.record.observation import Call
-from servewatch.record.recorder import Recorder, size_of
+from servewatch.record.observation import Call, Row
+from servewatch.record.recorder import TUPLE_BYTES, Recorder, size_of
 
 JOINED_CALLS = 16
 JOINED_BYTES = 64 * 1024  # held outside the bounded buffer while a request is open
@@ -19,18 +19,28 @@ class Request:
     It is closed once its answer is complete; calls made later (in a background task)
     are recorded by themselves, and so are calls too many or too large to wait for the
     end of a long request. Only calls of *recorder*'s own model join it: another model
-    on the same app keeps its own.
+    on the same app keeps its own. `calls` is None until there is one.
+
+    What a request starts with stands in the class: setting it for each costs.
     """
 
-    __slots__ = ("calls", "closed", "held", "id", "next_row", "recorder")
+    recorder: Recorder
+    name: bytes | None = None
+    row: Row | None = None  # the first call, where it is one row in its lane
+    calls: list[Call] | None = None
+    closed = False
+    next_row = 0
+    held = 0  # bytes of calls, but for one row in its lane
+    keeps: bool | None = None  # its rows, while only a share is kept
 
-    def __init__(self, id: str, recorder: Recorder) -> None:  # noqa: A002 - its name
-        self.id = id
-        self.recorder = recorder
-        self.calls: list[Call] = []
-        self.closed = False
-        self.next_row = 0
-        self.held = 0
+    def takes(self, recorder: Recorder) -> bool:
+        """Whether calls of *recorder*'s model are part of this request."""
+        return self.recorder is recorder and not self.closed
+
+    @property
+    def id(self) -> str:
+        """The prediction id."""
+        return (self.name or b"").decode("latin-1")
 
 
 new_tuple = tuple.__new__  # a third of the price of a named tuple's constructor
@@ -43,7 +53,7 @@ def leave(token: Token[Request | None]) -> None:
     """Undo `enter`, unless the code in between ended in another context."""
     try:
         _current.reset(token)
-    except ValueError:  # a generator finished by another task
+    except Exception:  # noqa: BLE001 - a generator finished by another task
         _current.set(None)
 
 
@@ -65,7 +75,8 @@ def record(recorder: Recorder, request: Request | None, call: Call) -> None:
     if request is None:
         recorder.record_call(call)
         return
-    last = request.calls[-1] if request.calls else None
+    calls = _calls(request)
+    last = calls[-1] if calls else None
     if (
         last is not None
         and last.method != call.method
@@ -79,15 +90,27 @@ def record(recorder: Recorder, request: Request | None, call: Call) -> None:
         recorder.record_call(call)
 
 
+def _calls(request: Request) -> list[Call]:
+    """Give the calls of *request*, a row in its lane among the others."""
+    calls = request.calls
+    if calls is None:
+        calls = request.calls = []
+    if request.row is not None:
+        calls.append(request.recorder.lanes.whole(request.row, request.id))
+        request.row = None
+    return calls
+
+
 def keep(recorder: Recorder, request: Request | None, call: Call) -> bool:
     """Keep *call* until its request ends; False when it has to go by itself."""
     if request is None or request.closed or request.recorder is not recorder:
         return False
-    held = request.held + size_of(call)
-    if held > JOINED_BYTES or len(request.calls) >= JOINED_CALLS:
+    calls = _calls(request)
+    held = request.held + size_of(call) + TUPLE_BYTES
+    if held > JOINED_BYTES or len(calls) >= JOINED_CALLS:
         return False
     request.held = held
-    request.calls.append(call)
+    calls.append(call)
     return True
 
 
@@ -101,7 +124,7 @@ class RequestScope:
 
     def __init__(self, recorder: Recorder, id: str) -> None:  # noqa: A002 - its name
         self._recorder = recorder
-        self._request = Request(id, recorder)
+        self._request = _Named(recorder, id)
         self._outer: Request | None = None
         self._token: Token[Request | None] | None = None
 
@@ -119,6 +142,19 @@ class RequestScope:
         if self._token is not None:
             leave(self._token)
         self._request.closed = True
-        for call in self._request.calls:
+        for call in _calls(self._request):
             if not keep(self._recorder, self._outer, call):
                 self._recorder.record_call(call)
+
+
+class _Named(Request):
+    """A request whose id the caller gave, in whatever characters."""
+
+    def __init__(self, recorder: Recorder, id: str) -> None:  # noqa: A002 - its name
+        self.recorder = recorder
+        self._id = id
+
+    @property
+    def id(self) -> str:
+        """The caller's id."""
+        return self._id

@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
-from servewatch.capture.asgi import App, ServeWatchMiddleware, Watch
+from servewatch.capture.asgi import ServeWatchMiddleware, Watch
+from servewatch.capture.messages import App
 from servewatch.config import Config
 from servewatch.errors import ConfigError
 from servewatch.expose.events import Events

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from servewatch.baseline import Baseline
-from servewatch.capture.model import record_by_hand
+from servewatch.capture.by_hand import record_by_hand
 from servewatch.capture.request import RequestScope
 from servewatch.capture.specials import kind_for
 from servewatch.capture.stand_in import NO_MODEL, StandIn, hold, own, watched

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import chain
-from math import inf
 from time import thread_time
 
 import numpy as np
@@ -13,12 +12,11 @@ import numpy as np
 from servewatch.record.folding import RowFolder, Tally, assign
 from servewatch.record.forking import renew_after_fork
 from servewatch.record.guard import guarded
-from servewatch.record.joining import join
-from servewatch.record.observation import Exchange, Observation, calls_of, rows_of
+from servewatch.record.parting import in_lanes, joined, parted
 from servewatch.record.recorder import Recorder
+from servewatch.record.services import Services
 from servewatch.sketch.encode import Values
 from servewatch.sketch.fold import EncodedRows
-from servewatch.sketch.latency import bucket_counts
 from servewatch.sketch.layout import Layout
 from servewatch.sketch.window import Window
 
@@ -35,6 +33,7 @@ class Drain:
         self.totals = recorder.totals
         self.totals.watch(layout)
         self._folder = RowFolder(layout, self.totals, rng)
+        self._services = Services(layout, self.totals)
         self._lock = threading.Lock()
         renew_after_fork(self)
 
@@ -50,12 +49,16 @@ class Drain:
             taken = self.recorder.take()
             delta = Window.empty(self.layout, window.start, window.end)
             with guarded(self.totals, "count"):
-                self._count_services(taken, delta)
-            tally = Tally()
+                self._services.count_exchanges(taken.exchanges, delta)
+            tally, lanes = Tally(), self.recorder.lanes
             with guarded(self.totals, "drain"):
-                calls = chain.from_iterable(map(calls_of, taken))
-                tally = self._folder.fold(join(calls), delta)
-            self._settle(tally, sum(map(rows_of, taken)))
+                rows, groups = parted(taken, lanes)
+                calls = list(chain.from_iterable(groups))
+                self._services.count_rows(rows, delta)
+                self._services.count_calls(calls, delta)
+                found = chain(in_lanes(rows, lanes), joined(groups))
+                tally = self._folder.fold(found, delta)
+            self._settle(tally, taken.rows)
             assign(window, window.merge(delta))
             self.totals.add(delta)
             self.totals.overhead_seconds += thread_time() - began
@@ -88,32 +91,3 @@ class Drain:
                 totals.drop(reason, rows)
             if tally.received < taken:
                 totals.drop("internal", taken - tally.received)
-
-    def _count_services(self, taken: Sequence[Observation], delta: Window) -> None:
-        exchanges = [each for each in taken if isinstance(each, Exchange)]
-        calls = list(chain.from_iterable(map(calls_of, taken)))
-        for exchange in exchanges:
-            self.totals.count_exchange(exchange)
-        for call in calls:
-            if call.error is not None:
-                self.totals.count_error(call.error)
-        failed = sum(exchange.is_failed for exchange in exchanges)
-        delta.requests = len(exchanges)
-        delta.counts[self.layout.service("requests")] += (
-            len(exchanges) - failed,
-            failed,
-        )
-        durations: Mapping[str, list[float | None]] = {
-            "request_seconds": [each.request_seconds for each in exchanges],
-            "first_byte_seconds": [each.first_byte_seconds for each in exchanges],
-            "inference_seconds": [c.seconds for c in calls if c.error is None],
-        }
-        for name, measured in durations.items():
-            seconds = np.array([s for s in measured if _is_duration(s)], dtype=float)
-            delta.counts[self.layout.service(name)] += bucket_counts(seconds)
-            self.totals.seconds[name] += float(seconds.sum())
-
-
-def _is_duration(seconds: object) -> bool:
-    """Whether *seconds* can be added to others; one NaN would make the sum NaN."""
-    return isinstance(seconds, int | float) and 0.0 <= seconds < inf

@@ -110,6 +110,25 @@ class Keep:
         return self.taken
 
 
+def rows_given(value: object) -> int:
+    """Count the rows of features in *value* without reading any.
+
+    >>> rows_given(np.zeros((3, 2))), rows_given({"a": 1.0}), rows_given([[1], [2]])
+    (3, 1, 2)
+    """
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        is_table = len(shape) == 2 or (len(shape) == 1 and shape[0] > WIDEST)
+        return int(shape[0]) if is_table else 1
+    if isinstance(value, dict):
+        first = next(iter(value.values()), None)
+        return len(first) if isinstance(first, list | tuple | np.ndarray) else 1
+    if isinstance(value, list | tuple) and value:
+        is_rows = is_row(value[0]) or isinstance(value[0], dict)
+        return len(value) if is_rows or len(value) > WIDEST else 1
+    return 1
+
+
 def is_row(value: object) -> bool:
     """Whether *value* within a sequence is a row rather than a scalar."""
     if isinstance(value, np.ndarray):

@@ -6,6 +6,7 @@ nothing; the drain makes columns and counts of it later.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 Form = Literal["bytes", "flat", "rows", "dicts", "columns", "frame", "unsupported"]
 Outcome = Literal["ok", "error", "error_after_start", "client_closed"]
 
+NANO = 1_000_000_000
 CLIENT_CLOSED = 499  # nginx's number for a client that went away; HTTP has none
 
 
@@ -69,47 +71,73 @@ class Call(NamedTuple):
     first_row: int = 0
 
 
-class Exchange(NamedTuple):
-    """One served request with the calls made for it: one observation.
+Row = tuple[int, bytes, Any, int, int]
+"""One row in its `Lane`: the lane's number, the row's bytes, its answer, when its call
+began and ended (ns). Nothing in it refers to anything else, so that the collector of
+garbage lets go of it at first sight: thousands may wait for the drain."""
 
-    `status` is what was sent, 500 where nothing was; `first_byte_seconds` is None when
-    no byte of a body was sent.
+
+class Exchange(NamedTuple):
+    """One served request with the calls made for it.
+
+    `route` is a template; `status` is what was sent, 500 where nothing was. Times are
+    nanoseconds of one monotonic clock: `first` is when the first byte of a body was
+    handed over, 0 when none was. The only call, where it was of one row in its lane,
+    is `row`; all others are in `calls`. `name` is the prediction id in bytes, `trace`
+    the id of the trace it belongs to, in hex.
+
+    On the request path it is a plain tuple in this order.
     """
 
     route: str
     method: str
     status: int
-    request_seconds: float
-    first_byte_seconds: float | None
+    began: int
+    ended: int
+    first: int
     outcome: Outcome
-    calls: list[Call]
-    id: str | None = None
+    row: Row | None = None
+    calls: Sequence[Call] | None = None
+    name: bytes | None = None
+    trace: str | None = None
 
     @property
-    def counted_status(self) -> int:
-        """The status to count: a request that broke midway is no success.
+    def request_seconds(self) -> float:
+        """From the request to the last byte.
 
-        >>> Exchange("/", "GET", 200, 0.1, 0.1, "error_after_start", []).counted_status
-        500
+        >>> Exchange("/", "GET", 200, 0, 2_000_000, 0, "ok").request_seconds
+        0.002
         """
-        if self.outcome == "client_closed":
-            return CLIENT_CLOSED
-        return 500 if self.outcome != "ok" and self.status < 500 else self.status
+        return (self.ended - self.began) / NANO
 
     @property
-    def is_failed(self) -> bool:
-        """Whether the service is to blame; a client that went away is not a failure."""
-        return self.counted_status >= 500
+    def first_byte_seconds(self) -> float | None:
+        """From the request to the first byte; None where no byte was sent."""
+        return (self.first - self.began) / NANO if self.first else None
+
+    @property
+    def id(self) -> str | None:
+        """The prediction id."""
+        return None if self.name is None else self.name.decode("latin-1")
 
 
-Observation = Call | Exchange
+def counted_status(status: int, outcome: Outcome) -> int:
+    """Give the status to count: a request that broke midway is no success.
+
+    >>> counted_status(200, "error_after_start")
+    500
+    """
+    if outcome == "client_closed":
+        return CLIENT_CLOSED
+    return 500 if outcome != "ok" and status < 500 else status
 
 
-def calls_of(observation: Observation) -> list[Call]:
-    """Give the model calls in *observation*."""
-    return observation.calls if isinstance(observation, Exchange) else [observation]
+def rows_of(calls: Iterable[Call | Row]) -> int:
+    """Count the rows received with *calls*, before sampling."""
+    return sum(c.features.total if isinstance(c, Call) else 1 for c in calls)
 
 
-def rows_of(observation: Observation) -> int:
-    """Count the rows received with *observation*, before sampling."""
-    return sum(call.features.total for call in calls_of(observation))
+def rows_with(exchange: Sequence[Any]) -> int:
+    """Count the rows received with an exchange."""
+    row, calls = exchange[7:9]
+    return (row is not None) + (rows_of(calls) if calls else 0)

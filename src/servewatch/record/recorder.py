@@ -1,30 +1,59 @@
-"""The bounded buffer between requests and the drain."""
+"""The bounded buffers between requests and the drain."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from random import Random
+from typing import Any, NamedTuple
 
+from servewatch.record.breaker import Breaker
 from servewatch.record.forking import renew_after_fork
-from servewatch.record.observation import Call, Exchange, Observation, rows_of
+from servewatch.record.lane import Lanes
+from servewatch.record.observation import (
+    Call,
+    Row,
+    rows_of,
+    rows_with,
+)
 from servewatch.record.totals import Totals
 
 TUPLE_BYTES = 512  # an observation's own tuples, names and numbers
+Exchanged = tuple[Any, ...]  # an `Exchange`, as the request path leaves it
 
 
-def size_of(call: Call) -> int:
-    """Give the bytes that *call* keeps alive."""
+class Taken(NamedTuple):
+    """What was waiting: served requests, and calls made outside of any."""
+
+    exchanges: list[Exchanged]
+    calls: list[Call | Row]
+
+    @property
+    def rows(self) -> int:
+        """Rows received with all of them."""
+        return rows_of(self.calls) + sum(map(rows_with, self.exchanges))
+
+
+def size_of(call: Call | Row) -> int:
+    """Give the bytes of values that *call* keeps alive."""
+    if not isinstance(call, Call):
+        return len(call[1])
     prediction = call.prediction
-    size = call.features.size + TUPLE_BYTES
+    size = call.features.size
     return size if prediction is None else size + prediction.size
 
 
 class Recorder:
     """Takes observations inside a request: never raises, never waits, never grows.
 
-    Whatever comes while `buffer_rows` rows or `buffer_bytes` bytes are waiting is
-    dropped and counted. No lock is taken to record: `deque.append` is atomic, and the
-    two running sums are estimates that every `take` starts anew.
+    What is asked most often is appended by the caller itself, to `calls` or
+    `exchanges`, as long as these are shorter than `room` and `exchange_room`:
+    `deque.append` is atomic, and a function call would cost more than it. Everything
+    else comes through the methods here. Whatever comes while `buffer_rows` rows or
+    `buffer_bytes` bytes are waiting is dropped and counted.
+
+    Both rooms are 0 until the first observation, while only a share of the rows is
+    kept, and while the breaker is open: then nobody appends by itself.
     """
 
     def __init__(
@@ -35,38 +64,94 @@ class Recorder:
         batch_rows: int = 8192,
         totals: Totals | None = None,
         on_first: Callable[[], None] | None = None,
+        on_full: Callable[[], None] | None = None,
     ) -> None:
-        """Call *on_first* when something is recorded, once until `rearm`."""
+        """Call *on_first* when something is recorded, once until `rearm`.
+
+        *on_full* is told that nothing more fits: whoever drains may come earlier.
+        """
         self.batch_rows = batch_rows
         self.totals = Totals() if totals is None else totals
         self.totals.pending_rows = self._pending_rows
-        self.on_first = on_first
+        self.on_first, self.on_full = on_first, on_full
+        self.breaker = Breaker()
+        self.totals.on_fault = self._note_fault
         self._buffer_rows = buffer_rows
         self._buffer_bytes = buffer_bytes
+        # These live as long as the recorder: others hold on to them.
+        self.lanes = Lanes()
+        self.calls: deque[Call | Row] = deque()
+        self.exchanges: deque[Exchanged] = deque()
         self.after_fork()
         renew_after_fork(self)
 
     def after_fork(self) -> None:
         """Start empty: what was waiting, the parent still holds."""
-        self._buffer: deque[Observation] = deque()
-        self._rows = 0
-        self._bytes = 0
+        self.calls.clear()
+        self.exchanges.clear()
+        self.room = self.exchange_room = 0
+        self.armed = True
+        self.keep_share = 1.0
+        self.breaker.after_fork()
+        self._random = Random()  # noqa: S311 - keeps no secret
+        self._more_rows = self._bytes = self._row_bytes = 0
         self._begun = False
 
     def rearm(self) -> None:
         """Call `on_first` again at the next record: what it began has ended."""
         self._begun = False
+        self.make_room()
 
-    def record_call(self, call: Call) -> None:
+    def keep(self, share: float) -> None:
+        """Keep only *share* of the rows, in (0, 1], from now on."""
+        self.keep_share = self.totals.keep_share = share
+        self.make_room()
+
+    def is_recording(self) -> bool:
+        """Whether to record at all; counts one call or request when not.
+
+        The breaker closes again here, with the first that comes after its rest.
+        """
+        if self.armed:
+            return True
+        if not self.breaker.may_close():
+            self.totals.count_unwatched()
+            return False
+        self.armed = self.totals.armed = True
+        self.make_room()
+        return True
+
+    def kept_of(self, rows: int) -> int:
+        """Draw how many of *rows* to keep; their expectation is the share kept."""
+        if self.keep_share >= 1.0:
+            return rows
+        wanted = rows * self.keep_share
+        return int(wanted + self._random.random())
+
+    def make_room(self, row_bytes: int = 0) -> None:
+        """Let callers append by themselves again, rows of *row_bytes* too."""
+        self._row_bytes = max(self._row_bytes, row_bytes)
+        if not (self._begun and self.armed):
+            self.room = self.exchange_room = 0
+            return
+        fitting = self._buffer_bytes // (self._row_bytes + TUPLE_BYTES)
+        self.exchange_room = max(1, min(self._buffer_rows, fitting))
+        self.room = self.exchange_room if self.keep_share >= 1.0 else 0
+
+    def record_call(self, call: Call | Row) -> None:
         """Take a call of the model that belongs to no open request."""
         try:
-            if not self._offer(call, call.features.rows, size_of(call)):
-                self.totals.drop("overflow", call.features.total)
+            rows = call.features.rows if isinstance(call, Call) else 1
+            if self._has_room(rows - 1, size_of(call)):
+                self.calls.append(call)
+            else:
+                self.totals.drop("overflow", rows_of((call,)))
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             self.totals.fault("record")
+            self.totals.drop("internal", rows_of((call,)))
 
     def record_exchange(
-        self, exchange: Exchange, rows: int | None = None, size: int = 0
+        self, exchange: Exchanged, rows: int | None = None, size: int = 0
     ) -> None:
         """Take a served request. One that finds no room still counts as a request.
 
@@ -74,26 +159,37 @@ class Recorder:
         """
         try:
             if rows is None:
-                rows = sum(call.features.rows for call in exchange.calls)
-                size = sum(map(size_of, exchange.calls))
-            if not self._offer(exchange, rows + 1, size + TUPLE_BYTES):
-                self.totals.count_exchange(exchange)
-                self.totals.drop("overflow", rows_of(exchange))
+                rows = rows_with(exchange)
+                size = sum(map(size_of, exchange[8] or ()))
+            if self._has_room(rows, size):
+                self.exchanges.append(exchange)
+            else:
+                route, method, status, _, _, _, outcome = exchange[:7]
+                self.totals.count_requests(route, method, status, outcome)
+                self.totals.drop("overflow", rows_with(exchange))
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             self.totals.fault("record")
+            self.totals.drop("internal", rows_with(exchange))
 
-    def _offer(self, observation: Observation, rows: int, size: int) -> bool:
+    def _has_room(self, more_rows: int, size: int) -> bool:
+        """Whether an observation fits that has *more_rows* beside the one it counts as.
+
+        The sums are estimates: no lock is taken for them, and `take` starts them anew.
+        """
         if not self._begun:
             self._begun = True
             self._begin()
-        rows += self._rows
-        size += self._bytes
+            self.make_room()
+        waiting = len(self.calls) + len(self.exchanges)
+        rows, held = self._more_rows + more_rows, self._bytes + size
         # One observation of any size fits an empty buffer, else it never would.
-        if (rows > self._buffer_rows or size > self._buffer_bytes) and self._buffer:
+        if waiting and (
+            waiting + 1 + rows > self._buffer_rows
+            or held + waiting * TUPLE_BYTES > self._buffer_bytes
+        ):
+            self._tell_full()
             return False
-        self._rows = rows
-        self._bytes = size
-        self._buffer.append(observation)
+        self._more_rows, self._bytes = rows, held
         return True
 
     def _begin(self) -> None:
@@ -104,15 +200,27 @@ class Recorder:
         except Exception:  # noqa: BLE001 - a thread that cannot start costs no request
             self.totals.fault("start")
 
-    def take(self) -> list[Observation]:
+    def _tell_full(self) -> None:
+        if self.on_full is not None:
+            self.on_full()
+
+    def _note_fault(self) -> None:
+        if self.breaker.opens():
+            self.armed = self.totals.armed = False
+            self.make_room()
+
+    def take(self) -> Taken:
         """Hand over everything waiting; its rows count as pending until folded."""
         with self.totals.moving:
-            # popleft, not a new deque: a request may be about to append to this one
-            waiting = [self._buffer.popleft() for _ in range(len(self._buffer))]
-            self._rows = 0
-            self._bytes = 0
-            self.totals.draining += sum(map(rows_of, waiting))
-        return waiting
+            # popleft, not new deques: a request may be about to append to these
+            calls, exchanges = self.calls, self.exchanges
+            taken = Taken(
+                [exchanges.popleft() for _ in range(len(exchanges))],
+                [calls.popleft() for _ in range(len(calls))],
+            )
+            self._more_rows = self._bytes = 0
+            self.totals.draining += taken.rows
+        return taken
 
     def _pending_rows(self) -> int:
-        return sum(map(rows_of, self._buffer.copy()))
+        return Taken(list(self.exchanges.copy()), list(self.calls.copy())).rows

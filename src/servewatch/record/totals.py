@@ -5,15 +5,13 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from servewatch.record.exemplars import Exemplars
 from servewatch.record.forking import renew_after_fork
+from servewatch.record.observation import Outcome, counted_status
 from servewatch.sketch.layout import NO_COLUMNS, Layout
 from servewatch.sketch.window import Window
-
-if TYPE_CHECKING:
-    from servewatch.record.observation import Exchange
 
 ROUTES = 200
 ERROR_TYPES = 50
@@ -43,6 +41,7 @@ class Totals:
         """Start at zero."""
         self.layout = layout
         self.pending_rows: Callable[[], int] = lambda: 0
+        self.on_fault: Callable[[], None] = lambda: None
         self._reset()
         renew_after_fork(self)
 
@@ -93,30 +92,41 @@ class Totals:
         with self._few:
             self.dropped[reason] += rows
 
+    def sample_out(self, rows: int) -> None:
+        """Count *rows* received of which only the number is kept."""
+        with self._few:
+            self.sampled_out += rows
+
     def fault(self, site: str) -> None:
         """Count an exception of ours that was kept from the user's request."""
         with self._few:
             self.internal_errors[site] += 1
+            self.on_fault()
+
+    def count_unwatched(self) -> None:
+        """Count a call or request that was served while the breaker was open."""
+        with self._few:
+            self.unwatched += 1
 
     def count_odd_latency(self) -> None:
         """Count a duration that is no finite number from 0 on."""
         with self._few:
             self.odd_latencies += 1
 
-    def count_exchange(self, exchange: Exchange) -> None:
-        """Count a request by bounded labels."""
+    def count_requests(
+        self, route: str, method: str, status: int, outcome: Outcome, count: int = 1
+    ) -> None:
+        """Count requests by bounded labels."""
         with self._few:
-            route = exchange.route
             if route not in self._routes:
                 if len(self._routes) < ROUTES:
                     self._routes.add(route)
                 else:
                     route = OTHER
-            method = exchange.method if exchange.method in METHODS else OTHER
-            status = exchange.counted_status
-            key = route, method, status if 100 <= status <= 599 else 0
-            self.requests[key] += 1
-            self.outcomes[exchange.outcome] += 1
+            method = method if method in METHODS else OTHER
+            status = counted_status(status, outcome)
+            self.requests[route, method, status if 100 <= status <= 599 else 0] += count
+            self.outcomes[outcome] += count
 
     def count_error(self, name: str) -> None:
         """Count an exception raised by the model, by its type's name."""

@@ -1,0 +1,244 @@
+"""One call of a model, from its arguments to what it answers, sooner or later."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+from time import perf_counter_ns as clock
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from servewatch.capture.request import (
+    JOINED_BYTES,
+    Request,
+    current,
+    new_tuple,
+    record,
+)
+from servewatch.capture.streams import AT_ONCE, NOTHING, follow
+from servewatch.record.keeping import rows_given, unsupported
+from servewatch.record.lane import LANE_BYTES, NO_LANE, Lane
+from servewatch.record.observation import NANO, Call, Snapshot
+from servewatch.record.recorder import TUPLE_BYTES, Recorder
+from servewatch.record.snapshot import NUMERIC, snapshot_features, snapshot_prediction
+
+SCALARS = frozenset({float, int, str, bool, type(None)})
+FLOAT64 = np.dtype(np.float64)
+
+
+class Begun(NamedTuple):
+    """A call on its way: who asked, with what, and when (ns; 0 where not known)."""
+
+    request: Request | None
+    features: Snapshot
+    began: int
+
+
+class Calls:
+    """Records the calls of one method, whatever it is given and answers."""
+
+    def __init__(
+        self, function: Callable[..., Any], method: str, recorder: Recorder
+    ) -> None:
+        self.recorder = recorder
+        self.lane = NO_LANE
+        self._method = method
+        self._parameters = _parameters(function, method)
+
+    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Begun | None:
+        """Copy the features; None for a call of which nothing is to be kept."""
+        request, began = None, 0
+        try:
+            if not self.recorder.is_recording():
+                return None
+            request = current()
+            value = (
+                args[0] if len(args) == 1 and not kwargs else self._given(args, kwargs)
+            )
+            most = self.recorder.batch_rows
+            if self.recorder.keep_share < 1.0:
+                most = min(most, self._sampled(request, value))
+                if most == 0:
+                    return None
+            features = snapshot_features(value, most, self._method)
+            began = clock()
+        except Exception:  # noqa: BLE001 - inside a request nothing is raised
+            features = self.unreadable()
+        return Begun(request, features, began)
+
+    def out_of(self, lane: Lane, raw: bytes | None, began: int) -> Begun | None:
+        """Give a call that left its lane, by its error or by its answer."""
+        return None if raw is None else Begun(current(), lane.features([raw]), began)
+
+    def lose(self, site: str, value: object) -> None:
+        """Count a fault of ours, and the rows of *value* that it cost."""
+        totals = self.recorder.totals
+        totals.fault(site)
+        with suppress(Exception):  # a value's own methods may be what failed
+            totals.drop("internal", rows_given(value))
+
+    def fail(self, begun: Begun | None, error: BaseException) -> None:
+        """Record a call that raised."""
+        if begun is not None:
+            self.record(begun, NOTHING, _since(begun.began), error=error)
+        elif self.recorder.armed:
+            self.recorder.totals.count_error(type(error).__name__)
+
+    def finish(self, begun: Begun | None, result: Any) -> Any:
+        """Record what was answered, now or when it comes; give it back."""
+        if begun is None:
+            return result
+        if type(result) in AT_ONCE:
+            self.record(begun, result, _since(begun.began))
+            return result
+        return follow(result, self._later(begun))
+
+    def unreadable(self) -> Snapshot:
+        """Count values whose own methods raise, and stand in for them."""
+        self.recorder.totals.fault("snapshot")
+        return unsupported("unsupported")
+
+    def record(
+        self,
+        begun: Begun,
+        result: Any,
+        seconds: float | None,
+        *,
+        error: BaseException | None = None,
+        at: float | None = None,
+    ) -> None:
+        """Record one call with its *result*, or with the *error* it raised."""
+        recorder, prediction = self.recorder, None
+        request, features, _ = begun
+        try:
+            size = features.size
+            if result is not NOTHING:
+                if self._method == "run" and type(result) in {list, tuple} and result:
+                    result = result[0]  # ONNX gives all outputs: the first is it
+                prediction = self._answered(result, features)
+                size += prediction.size
+            if features.picks is not None:  # they have served
+                features = features._replace(picks=None)
+            kind = None if error is None else type(error).__name__
+            if request is None:
+                name, first = None, 0
+            else:
+                name, first = request.id, request.next_row
+            fields = (
+                features,
+                prediction,
+                self._method,
+                seconds,
+                at,
+                kind,
+                name,
+                first,
+            )
+            call = new_tuple(Call, fields)
+            if (
+                request is None
+                or request.calls
+                or request.row
+                or size > JOINED_BYTES
+                or not request.takes(recorder)
+            ):
+                record(recorder, request, call)
+                return
+            # The first call of an open request: what most requests consist of.
+            request.next_row = first + features.total
+            request.held = size + TUPLE_BYTES
+            request.calls = [call]
+        except Exception:  # noqa: BLE001 - inside a request nothing is raised
+            recorder.totals.fault("model")
+            recorder.totals.drop("internal", features.total)
+
+    def _answered(self, result: Any, features: Snapshot) -> Snapshot:
+        try:
+            self._learn(features, result)
+            return snapshot_prediction(result, features, self.recorder.batch_rows)
+        except Exception:  # noqa: BLE001 - then the features are all there is
+            return self.unreadable()
+
+    def _learn(self, features: Snapshot, result: Any) -> None:
+        """Open a lane for calls like this one, or change to theirs."""
+        shape, dtype = features.shape, features.dtype
+        if dtype is None or len(shape) != 2 or shape[0] != 1 or features.names:
+            return
+        answer_dtype, answers, size = FLOAT64, 1, 8
+        if type(result) is np.ndarray:
+            answer_dtype, answers, size = result.dtype, result.size, result.nbytes
+        elif type(result) is not float:
+            return
+        if (
+            answer_dtype.kind in NUMERIC
+            and 0 < size <= LANE_BYTES
+            and 0 < features.size <= LANE_BYTES
+            and (answers == 1 or (result.ndim == 2 and len(result) == 1))
+        ):
+            lane = self.recorder.lanes.open(
+                self._method, dtype, features.size, answer_dtype, answers
+            )
+            if lane is not None and lane is not self.lane:
+                self.lane = lane
+                self.recorder.make_room(features.size + size)
+
+    def _sampled(self, request: Request | None, value: Any) -> int:
+        """Draw how many rows of *value* to keep, at least 1; 0 when none is."""
+        rows = rows_given(value)
+        kept = self.recorder.kept_of(rows)
+        if rows == 1 and request is not None:  # all calls for one row, or none
+            if request.keeps is None:
+                request.keeps = kept > 0
+            kept = int(request.keeps)
+        if not kept:
+            self.recorder.totals.sample_out(rows)
+            if request is not None:
+                request.next_row += rows
+        return kept
+
+    def _later(self, begun: Begun) -> Callable[[Any, BaseException | None], None]:
+        """Give what records a call once its answer is there."""
+
+        def done(result: Any, error: BaseException | None) -> None:
+            seconds = _since(begun.began)
+            if isinstance(error, GeneratorExit):  # its reader had enough
+                error = None
+                if type(result) is not list or len(result) != begun.features.total:
+                    result = NOTHING
+            self.record(begun, result, seconds, error=error)
+
+        return done
+
+    def _given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Find the features among a call's arguments.
+
+        The first argument; ONNX's `run` takes the names of the outputs before it. A
+        function of several scalars takes one feature each.
+        """
+        if self._method == "run":
+            if len(args) > 1:
+                return args[1]
+            if "input_feed" in kwargs:
+                return kwargs["input_feed"]
+        names = self._parameters
+        if names and len(args) + len(kwargs) > 1:
+            named = {**dict(zip(names, args, strict=False)), **kwargs}
+            if SCALARS.issuperset(map(type, named.values())):
+                return named
+        return args[0] if args else next(iter(kwargs.values()), None)
+
+
+def _since(began: int) -> float | None:
+    return (clock() - began) / NANO if began else None
+
+
+def _parameters(function: Callable[..., Any], method: str) -> tuple[str, ...]:
+    """Name the parameters of a plain function; a method's first is its features."""
+    if method != "__call__":
+        return ()
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # built in
+        return ()

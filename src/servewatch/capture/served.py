@@ -1,0 +1,175 @@
+"""One request while it is served: what its messages say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from time import perf_counter_ns as clock
+from types import CoroutineType
+from typing import Protocol
+
+from servewatch.capture.ids import IdPool
+from servewatch.capture.messages import Message, Receive, Scope, Send
+from servewatch.capture.request import Request
+from servewatch.capture.route import UNMATCHED, Routes
+from servewatch.record.observation import Outcome
+from servewatch.record.totals import Totals
+
+
+class Settings(Protocol):
+    """What all requests of one middleware share."""
+
+    header: bytes | None
+    ids: IdPool
+    routes: Routes
+    totals: Totals
+
+
+class Served(Request):
+    """A request between a server and an application: both call it for the other.
+
+    Its methods hand on what the server's own give, to be awaited by whoever asked: a
+    coroutine of ours around each message would cost as much as all else here.
+    """
+
+    asgi: Settings
+    scope: Scope
+    wrapped_receive: Receive
+    wrapped_send: Send
+    began: int
+    status = 0  # nothing sent yet
+    first = 0  # when the first byte was handed over
+    gone = False
+    asked = False  # for the first message
+
+    @property
+    def id(self) -> str:
+        """The prediction id; it is given when first asked for."""
+        return (self.name or self.give_name()).decode("latin-1")
+
+    def give_name(self) -> bytes:
+        """Take the caller's `x-request-id` for the prediction id, or draw one."""
+        self.name = name = self.asgi.ids.name(self.scope["headers"])
+        return name
+
+    def receive(self) -> Awaitable[Message]:
+        """Pass the next message on, as it comes; never ask for one ahead.
+
+        The first before an answer is not looked at: it is the body, or its beginning.
+        What is asked for later may be the news that the client is gone.
+        """
+        if self.asked or self.status:
+            return self._receive_next()
+        self.asked = True
+        return self.wrapped_receive()
+
+    async def _receive_next(self) -> Message:
+        message = await self.wrapped_receive()
+        try:
+            if message["type"] == "http.disconnect":
+                self.gone = True
+        except Exception:  # noqa: BLE001 - a server's odd message is the app's to judge
+            self.asgi.totals.fault("receive")
+        return message
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message on; the first one with the prediction id.
+
+        An answer in one piece is complete once it is handed over. Of one in several,
+        a server may refuse any, which is how it says that the client is gone.
+        """
+        try:
+            kind = message["type"]
+            if kind == "http.response.start":
+                self.status = message["status"]
+                header = self.asgi.header
+                if header is not None:
+                    headers = list(message.get("headers") or ())
+                    message = {**message, "headers": headers}
+                    for name, _ in headers:
+                        if name == header:  # the application's own answer stands
+                            break
+                    else:
+                        headers.append((header, self.name or self.give_name()))
+            elif kind == "http.response.body":
+                if self.first or message.get("more_body"):
+                    return self._send_part(message, bool(message.get("body")))
+                self.end("client_closed" if self.gone else "ok")
+            elif kind in {"http.response.zerocopysend", "http.response.pathsend"}:
+                return self._send_part(message, has_bytes=True)
+        except Exception:  # noqa: BLE001 - the server will say what is wrong with it
+            self.asgi.totals.fault("send")
+        return self.wrapped_send(message)
+
+    async def _send_part(self, message: Message, has_bytes: bool) -> None:  # noqa: FBT001 - private
+        try:
+            await self.wrapped_send(message)
+        except OSError:
+            self.gone = True
+            raise
+        try:
+            if not message.get("more_body"):
+                self.end("client_closed" if self.gone else "ok")
+            elif has_bytes and not self.first:
+                self.first = clock()
+        except Exception:  # noqa: BLE001 - what was sent stays sent
+            self.asgi.totals.fault("send")
+
+    def end(self, outcome: Outcome | None = None) -> None:
+        """Record the request, once: at the end of its body, or of the application.
+
+        Without an *outcome* the answer was never completed.
+        """
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            ended, scope, recorder = clock(), self.scope, self.recorder
+            if outcome is None:
+                outcome = self._broken()
+            route = scope.get("route")
+            if route is None or "app_root_path" in scope or "fastapi" in scope:
+                route = self.asgi.routes.template(scope)
+            else:
+                route = route.path
+                if type(route) is not str:
+                    route = UNMATCHED
+            exchange = (
+                route,
+                scope.get("method", ""),
+                self.status or 500,
+                self.began,
+                ended,
+                self.first or (ended if outcome == "ok" else 0),
+                outcome,
+                self.row,
+                self.calls,
+                self.name,
+                None,
+            )
+            waiting = recorder.exchanges
+            if not self.held and len(waiting) < recorder.exchange_room:
+                waiting.append(exchange)
+            else:
+                recorder.record_exchange(exchange, self.next_row, self.held)
+        except Exception:  # noqa: BLE001 - inside a request nothing is raised
+            self.asgi.totals.fault("end")
+            self.asgi.totals.drop("internal", self.next_row)
+
+    def _broken(self) -> Outcome:
+        """Say what became of a request whose answer was never completed."""
+        if self.gone or (self.asked and self._is_gone()):
+            return "client_closed"
+        return "error_after_start" if self.status else "error"
+
+    def _is_gone(self) -> bool:
+        """Ask the server, which repeats at once that a client is gone; never wait."""
+        asking = self.wrapped_receive()
+        if not isinstance(asking, CoroutineType):
+            return False
+        try:
+            asking.send(None)
+        except StopIteration as told:
+            return bool(told.value["type"] == "http.disconnect")
+        finally:
+            asking.close()
+        return False

@@ -1,0 +1,119 @@
+"""The lane for what is asked most: one row of numbers, answered at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from servewatch.record.observation import NANO, Call, Row, Snapshot
+
+LANES = 64  # a caller's odd arrays make no more
+LANE_BYTES = 4096  # of one row's features, or of its answer; others take longer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lane:
+    """What calls of one method have in common while they are given one row each.
+
+    A recorder numbers its lanes; `number` is this one's.
+
+    Features are an array of `dtype` of `row_bytes`, answers one of `answers` values of
+    `answer_dtype`. What is common is kept here once, and a row is but what differs.
+    """
+
+    number: int
+    method: str
+    dtype: np.dtype[Any]
+    row_bytes: int
+    answer_dtype: np.dtype[Any]
+    answers: int
+
+    def features(self, raws: Sequence[bytes]) -> Snapshot:
+        """Give the features of as many rows as one snapshot."""
+        count, raw = len(raws), b"".join(raws)
+        shape = (count, self.row_bytes // self.dtype.itemsize)
+        return Snapshot("bytes", None, raw, count, len(raw), count, self.dtype, shape)
+
+    def call(self, rows: Sequence[Row]) -> Call:
+        """Give one call of as many rows; without a time of its own.
+
+        >>> lane = Lane(0, "predict", np.dtype(float), 16, np.dtype(float), 1)
+        >>> lane.call([(0, bytes(16), 0.5, 0, 9)]).features.shape
+        (1, 2)
+        """
+        count = len(rows)
+        _, raws, answers, _, _ = zip(*rows, strict=True)
+        if self.answers == 1:
+            size = count * self.answer_dtype.itemsize
+            prediction = Snapshot("flat", None, answers, count, size, count)
+        else:
+            raw = b"".join(answers)
+            prediction = Snapshot(
+                "bytes",
+                None,
+                raw,
+                count,
+                len(raw),
+                count,
+                self.answer_dtype,
+                (count, self.answers),
+            )
+        return Call(self.features(raws), prediction, self.method, None)
+
+    def whole(self, row: Row, id: str | None = None) -> Call:  # noqa: A002 - its name
+        """Give a row as a call like any other, of the request called *id*."""
+        seconds = (row[4] - row[3]) / NANO
+        return self.call([row])._replace(seconds=seconds, id=id)
+
+
+class Lanes:
+    """The lanes of one recorder, in the order of their numbers; at most 64.
+
+    >>> lanes = Lanes()
+    >>> lane = lanes.open("predict", np.dtype(float), 8, np.dtype(float), 1)
+    >>> lanes[0] is lane is lanes.open(
+    ...     "predict", np.dtype(float), 8, np.dtype(float), 1
+    ... )
+    True
+    """
+
+    def __init__(self) -> None:
+        """Know none."""
+        self._lanes: list[Lane] = []
+        self._numbers: dict[tuple[object, ...], int] = {}
+        self._opening = Lock()
+
+    def __getitem__(self, number: int) -> Lane:
+        return self._lanes[number]
+
+    def open(
+        self,
+        method: str,
+        dtype: np.dtype[Any],
+        row_bytes: int,
+        answer_dtype: np.dtype[Any],
+        answers: int,
+    ) -> Lane | None:
+        """Give the lane for such calls; None where there are too many kinds of them."""
+        key = method, dtype, row_bytes, answer_dtype, answers
+        number = self._numbers.get(key)
+        if number is not None:
+            return self._lanes[number]
+        if len(self._lanes) >= LANES:
+            return None
+        with self._opening:
+            lane = Lane(len(self._lanes), *key)
+            self._lanes.append(lane)
+            self._numbers[key] = lane.number
+        return lane
+
+    def whole(self, call: Call | Row, id: str | None = None) -> Call:  # noqa: A002
+        """Give a call as it is, and a row in its lane as a call of request *id*."""
+        return call if isinstance(call, Call) else self[call[0]].whole(call, id)
+
+
+NO_LANE = Lane(-1, "", np.dtype("V"), -1, np.dtype("V"), 0)

@@ -1,0 +1,86 @@
+"""Requests and durations of many observations, counted together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from servewatch.record.observation import (
+    NANO,
+    Call,
+    Row,
+    counted_status,
+)
+from servewatch.record.totals import Totals
+from servewatch.sketch.latency import bucket_counts
+from servewatch.sketch.layout import Layout
+from servewatch.sketch.window import Window
+
+Nanoseconds = NDArray[np.int64]
+
+
+class Services:
+    """Counts what every model has, with or without a baseline."""
+
+    def __init__(self, layout: Layout, totals: Totals) -> None:
+        """Count by *layout*, and in *totals* what no window has a place for."""
+        self._totals = totals
+        self._cells: Callable[[str], slice] = layout.service
+
+    def count_exchanges(
+        self, exchanges: Sequence[Sequence[Any]], window: Window
+    ) -> None:
+        """Count served requests; an odd one is a fault by itself."""
+        if not exchanges:
+            return
+        try:
+            self._count(exchanges, window)
+        except Exception:  # noqa: BLE001 - one odd scope must not lose the others
+            if len(exchanges) == 1:
+                self._totals.fault("count")
+            else:
+                for exchange in exchanges:
+                    self.count_exchanges([exchange], window)
+
+    def _count(self, exchanges: Sequence[Sequence[Any]], window: Window) -> None:
+        columns = list(zip(*exchanges, strict=True))
+        routes, methods, statuses, began, ended, first, outcomes = columns[:7]
+        served = Counter(zip(routes, methods, statuses, outcomes, strict=True))
+        start, end = np.array(began), np.array(ended)
+        first_byte = np.array(first)
+        seconds = first_byte[first_byte > 0] - start[first_byte > 0]
+        self._add("request_seconds", end - start, window)
+        self._add("first_byte_seconds", seconds, window)
+        failed = 0
+        for (route, method, status, outcome), count in served.items():
+            self._totals.count_requests(route, method, status, outcome, count)
+            failed += count if counted_status(status, outcome) >= 500 else 0
+        window.requests += len(exchanges)
+        window.counts[self._cells("requests")] += (len(exchanges) - failed, failed)
+
+    def count_rows(self, rows: Sequence[Row], window: Window) -> None:
+        """Count the durations of calls in their lane."""
+        if rows:
+            _, _, _, began, ended = zip(*rows, strict=True)
+            self._add("inference_seconds", np.array(ended) - np.array(began), window)
+
+    def count_calls(self, calls: Iterable[Call], window: Window) -> None:
+        """Count the durations of other calls, and the errors they raised."""
+        measured = []
+        for call in calls:
+            if call.error is not None:
+                self._totals.count_error(call.error)
+            elif call.seconds is not None and 0.0 <= call.seconds < inf:
+                measured.append(round(call.seconds * NANO))
+        if measured:
+            self._add("inference_seconds", np.array(measured), window)
+
+    def _add(self, name: str, durations: Nanoseconds, window: Window) -> None:
+        seconds = durations / NANO
+        window.counts[self._cells(name)] += bucket_counts(seconds)
+        self._totals.seconds[name] += float(seconds.sum())
