@@ -11,7 +11,7 @@ import numpy as np
 from servewatch.capture.messages import App, Message, Scope
 from servewatch.record import observation
 from servewatch.record.drain import Drain
-from servewatch.record.observation import Call
+from servewatch.record.observation import Call, rows_with
 from servewatch.record.recorder import Recorder
 from servewatch.record.totals import Totals
 from servewatch.sketch.window import Window
@@ -39,7 +39,7 @@ class Watching:
     def exchanges(self) -> list[Exchange]:
         """The requests recorded since the last time, and no call beside them."""
         taken = self.recorder.take()
-        assert taken.calls == [], taken
+        assert taken.received == sum(map(rows_with, taken.exchanges)), taken
         return [as_exchange(each, self.recorder) for each in taken.exchanges]
 
     def exchange(self) -> Exchange:
@@ -49,7 +49,7 @@ class Watching:
 
     def calls(self) -> list[Call]:
         """The calls recorded outside of any request."""
-        return list(map(self.recorder.lanes.whole, self.recorder.take().calls))
+        return lone_calls(self.recorder)
 
     def drained(self) -> Seen:
         """Everything recorded, folded."""
@@ -70,6 +70,13 @@ class Exchange(NamedTuple):
     outcome: str
     calls: list[Call]
     id: str | None
+
+
+def lone_calls(recorder: Recorder) -> list[Call]:
+    """Take the calls recorded outside of any request."""
+    waiting = [*recorder.rows, *recorder.calls]
+    recorder.take()
+    return list(map(recorder.lanes.whole, waiting))
 
 
 def as_exchange(taken: Any, recorder: Recorder) -> Exchange:

@@ -13,6 +13,7 @@ from servewatch.capture.by_hand import record_by_hand
 from servewatch.capture.stand_in import METHODS, watched
 from servewatch.record.observation import Call
 from servewatch.record.recorder import Recorder
+from tests.capture.asked import lone_calls
 
 ROW = np.array([[0.5, 1.5]])
 
@@ -30,8 +31,8 @@ class Model:
 
 
 def recorded(recorder: Recorder) -> Call:
-    (call,) = recorder.take().calls
-    return recorder.lanes.whole(call)
+    (call,) = lone_calls(recorder)
+    return call
 
 
 def test_the_answer_is_the_models_own_object() -> None:

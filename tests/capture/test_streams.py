@@ -14,13 +14,14 @@ import pytest
 from servewatch.capture.stand_in import watched
 from servewatch.record.observation import Call
 from servewatch.record.recorder import Recorder
+from tests.capture.asked import lone_calls
 
 ROW = np.array([[0.5, 1.5]])
 
 
 def recorded(recorder: Recorder) -> Call:
-    (call,) = recorder.take().calls
-    return recorder.lanes.whole(call)
+    (call,) = lone_calls(recorder)
+    return call
 
 
 def test_an_async_model_stays_async_and_is_timed_to_its_answer() -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from servewatch.capture.ids import IdPool
 from servewatch.capture.messages import App, Message, Receive, Scope, Send
-from servewatch.capture.request import Request, current, enter, leave
+from servewatch.capture.request import Request, current, enter, leave, reset
 from servewatch.capture.route import Routes
 from servewatch.capture.served import Served
 from servewatch.record.guard import guarded
@@ -102,6 +102,8 @@ class ServeWatchMiddleware:
             try:
                 if not served.closed:
                     served.end(outcome)
+                reset(token)
+            except ValueError:  # it ended in another context than it began
                 leave(token)
             except Exception:  # noqa: BLE001 - what the app raised goes on
                 self.totals.fault("leave")

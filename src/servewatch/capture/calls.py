@@ -53,6 +53,7 @@ class Calls:
         try:
             if not self.recorder.is_recording():
                 return None
+            self.recorder.note_method(self._method)
             request = current()
             value = (
                 args[0] if len(args) == 1 and not kwargs else self._given(args, kwargs)
@@ -68,9 +69,20 @@ class Calls:
             features = self.unreadable()
         return Begun(request, features, began)
 
-    def out_of(self, lane: Lane, raw: bytes | None, began: int) -> Begun | None:
-        """Give a call that left its lane, by its error or by its answer."""
-        return None if raw is None else Begun(current(), lane.features([raw]), began)
+    def out_of(
+        self, lane: Lane, raw: bytes | None, value: Any, began: int
+    ) -> Begun | None:
+        """Give a call of *value* that left its lane, by its error or by its answer."""
+        if raw is None:
+            return None
+        features = lane.features([raw])
+        if value.shape != features.shape:  # as many numbers, and no single row
+            features = snapshot_features(
+                np.frombuffer(raw, value.dtype).reshape(value.shape),
+                self.recorder.batch_rows,
+                self._method,
+            )
+        return Begun(current(), features, began)
 
     def lose(self, site: str, value: object) -> None:
         """Count a fault of ours, and the rows of *value* that it cost."""

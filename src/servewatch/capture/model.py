@@ -21,7 +21,6 @@ from servewatch.record.recorder import Recorder
 
 Function = Callable[..., Any]
 _ABSENT = object()
-_UNUSUAL = object()
 
 
 def watched_call(function: Function, method: str, recorder: Recorder) -> Function:
@@ -62,7 +61,7 @@ def _awaited(function: Function, calls: Calls) -> Function:
 
 
 def _called(function: Function, calls: Calls) -> Function:  # noqa: C901 - see `call`
-    recorder, waiting = calls.recorder, calls.recorder.calls
+    recorder = calls.recorder
 
     @wraps(function)
     def call(  # noqa: C901 - a function of ours more costs a tenth of all of it
@@ -74,10 +73,9 @@ def _called(function: Function, calls: Calls) -> Function:  # noqa: C901 - see `
         try:  # cheapest first; `room` is 0 whenever something has to be asked first
             if (
                 type(value) is ndarray
-                and value.nbytes == lane.row_bytes
                 and value.dtype is lane.dtype
-                and len(value) == 1
-                and len(waiting) < recorder.room
+                and value.nbytes == lane.row_bytes
+                and len(recorder.lone_rows) < recorder.room
                 and not args
                 and not kwargs
             ):
@@ -97,33 +95,31 @@ def _called(function: Function, calls: Calls) -> Function:  # noqa: C901 - see `
                 result = function(value)
         except BaseException as error:
             try:
-                calls.fail(begun or calls.out_of(lane, raw, began), error)
+                calls.fail(begun or calls.out_of(lane, raw, value, began), error)
             except Exception:  # noqa: BLE001 - the model's own error goes on
                 calls.lose("fail", value)
             raise
         try:
             if raw is None:
                 return calls.finish(begun, result)
-            kind, answer = type(result), _UNUSUAL
-            if kind is ndarray:
-                if result.dtype is lane.answer_dtype and result.size == lane.answers:
-                    if lane.answers == 1:
-                        answer = result.item()
-                    elif len(result) == 1:
-                        answer = result.tobytes()
-            elif kind is float and lane.answers == 1:
-                answer = result
-            if answer is not _UNUSUAL:
+            answer = result
+            if type(result) is ndarray and result.size == 1:
+                answer = result.item()
+            if type(answer) is lane.answer_type:
+                if lane.answers > 1:
+                    answer = lane.packed(result)
                 row = lane.number, raw, answer, began, clock()
                 request = current()
-                if request is None:
-                    waiting.append(row)
+                if answer is None:
+                    pass
+                elif request is None:
+                    recorder.lone_rows.append(row)
                     return result
-                if request.next_row == 0 and request.takes(recorder):
+                elif request.next_row == 0 and request.takes(recorder):
                     request.row = row
                     request.next_row = 1
                     return result
-            return calls.finish(calls.out_of(lane, raw, began), result)
+            return calls.finish(calls.out_of(lane, raw, value, began), result)
         except Exception:  # noqa: BLE001 - the answer is there all the same
             calls.lose("finish", value)
             return result

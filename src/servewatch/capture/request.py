@@ -47,6 +47,7 @@ new_tuple = tuple.__new__  # a third of the price of a named tuple's constructor
 _current: ContextVar[Request | None] = ContextVar("servewatch_request", default=None)
 current = _current.get
 enter = _current.set
+reset = _current.reset
 
 
 def leave(token: Token[Request | None]) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from servewatch.capture.ids import IdPool
 from servewatch.capture.messages import Message, Receive, Scope, Send
 from servewatch.capture.request import Request
-from servewatch.capture.route import UNMATCHED, Routes
+from servewatch.capture.route import Routes
 from servewatch.record.observation import Outcome
 from servewatch.record.totals import Totals
 
@@ -40,6 +40,7 @@ class Served(Request):
     first = 0  # when the first byte was handed over
     gone = False
     asked = False  # for the first message
+    whole = False  # all of the answer was handed over
 
     @property
     def id(self) -> str:
@@ -81,19 +82,53 @@ class Served(Request):
             kind = message["type"]
             if kind == "http.response.start":
                 self.status = message["status"]
-                header = self.asgi.header
-                if header is not None:
+                asgi = self.asgi
+                if asgi.header is not None:
                     headers = list(message.get("headers") or ())
-                    message = {**message, "headers": headers}
                     for name, _ in headers:
-                        if name == header:  # the application's own answer stands
+                        if name == asgi.header:  # the application's own answer stands
                             break
                     else:
-                        headers.append((header, self.name or self.give_name()))
+                        own = self.name
+                        if own is None:
+                            own = self.name = asgi.ids.name(self.scope["headers"])
+                        headers.append((asgi.header, own))
+                    message = {**message, "headers": headers}
             elif kind == "http.response.body":
                 if self.first or message.get("more_body"):
                     return self._send_part(message, bool(message.get("body")))
-                self.end("client_closed" if self.gone else "ok")
+                self.whole = True
+                scope, recorder = self.scope, self.recorder
+                route = scope.get("route")
+                if (  # what most requests are: the others end in `end`
+                    route is None
+                    or self.gone
+                    or self.closed
+                    or self.calls
+                    or "app_root_path" in scope
+                    or "fastapi" in scope
+                    or type(route.path) is not str
+                    or len(recorder.exchanges) >= recorder.exchange_room
+                ):
+                    self.end("client_closed" if self.gone else "ok")
+                else:
+                    ended = clock()
+                    recorder.exchanges.append(
+                        (
+                            route.path,
+                            scope["method"],
+                            self.status,
+                            self.began,
+                            ended,
+                            ended,
+                            "ok",
+                            self.row,
+                            None,
+                            self.name,
+                            None,
+                        )
+                    )
+                    self.closed = True
             elif kind in {"http.response.zerocopysend", "http.response.pathsend"}:
                 return self._send_part(message, has_bytes=True)
         except Exception:  # noqa: BLE001 - the server will say what is wrong with it
@@ -108,6 +143,7 @@ class Served(Request):
             raise
         try:
             if not message.get("more_body"):
+                self.whole = True
                 self.end("client_closed" if self.gone else "ok")
             elif has_bytes and not self.first:
                 self.first = clock()
@@ -117,25 +153,18 @@ class Served(Request):
     def end(self, outcome: Outcome | None = None) -> None:
         """Record the request, once: at the end of its body, or of the application.
 
-        Without an *outcome* the answer was never completed.
+        Without an *outcome* the application is over, and its answer most likely broken.
         """
         if self.closed:
             return
         self.closed = True
         try:
-            ended, scope, recorder = clock(), self.scope, self.recorder
+            ended = clock()
             if outcome is None:
-                outcome = self._broken()
-            route = scope.get("route")
-            if route is None or "app_root_path" in scope or "fastapi" in scope:
-                route = self.asgi.routes.template(scope)
-            else:
-                route = route.path
-                if type(route) is not str:
-                    route = UNMATCHED
+                outcome = self._outcome()
             exchange = (
-                route,
-                scope.get("method", ""),
+                self.asgi.routes.template(self.scope),
+                self.scope.get("method", ""),
                 self.status or 500,
                 self.began,
                 ended,
@@ -146,17 +175,15 @@ class Served(Request):
                 self.name,
                 None,
             )
-            waiting = recorder.exchanges
-            if not self.held and len(waiting) < recorder.exchange_room:
-                waiting.append(exchange)
-            else:
-                recorder.record_exchange(exchange, self.next_row, self.held)
+            self.recorder.record_exchange(exchange, self.next_row, self.held)
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             self.asgi.totals.fault("end")
             self.asgi.totals.drop("internal", self.next_row)
 
-    def _broken(self) -> Outcome:
-        """Say what became of a request whose answer was never completed."""
+    def _outcome(self) -> Outcome:
+        """Say what became of a request whose end was not noticed when it came."""
+        if self.whole and not self.gone:
+            return "ok"
         if self.gone or (self.asked and self._is_gone()):
             return "client_closed"
         return "error_after_start" if self.status else "error"

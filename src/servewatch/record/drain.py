@@ -9,10 +9,11 @@ from time import thread_time
 
 import numpy as np
 
+from servewatch.record.chunks import in_lanes
 from servewatch.record.folding import RowFolder, Tally, assign
 from servewatch.record.forking import renew_after_fork
 from servewatch.record.guard import guarded
-from servewatch.record.parting import in_lanes, joined, parted
+from servewatch.record.joining import join
 from servewatch.record.recorder import Recorder
 from servewatch.record.services import Services
 from servewatch.sketch.encode import Values
@@ -50,15 +51,14 @@ class Drain:
             delta = Window.empty(self.layout, window.start, window.end)
             with guarded(self.totals, "count"):
                 self._services.count_exchanges(taken.exchanges, delta)
-            tally, lanes = Tally(), self.recorder.lanes
+            tally = Tally()
             with guarded(self.totals, "drain"):
-                rows, groups = parted(taken, lanes)
-                calls = list(chain.from_iterable(groups))
-                self._services.count_rows(rows, delta)
-                self._services.count_calls(calls, delta)
-                found = chain(in_lanes(rows, lanes), joined(groups))
-                tally = self._folder.fold(found, delta)
-            self._settle(tally, taken.rows)
+                self._services.count_rows(taken.rows, delta)
+                self._services.count_calls(chain.from_iterable(taken.groups), delta)
+                rows = in_lanes(taken.rows, self.recorder.lanes)
+                others = chain.from_iterable(map(join, taken.groups))
+                tally = self._folder.fold(chain(rows, others), delta)
+            self._settle(tally, taken.received)
             assign(window, window.merge(delta))
             self.totals.add(delta)
             self.totals.overhead_seconds += thread_time() - began

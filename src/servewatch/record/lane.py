@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from servewatch.record.observation import NANO, Call, Row, Snapshot
 
@@ -31,6 +32,15 @@ class Lane:
     row_bytes: int
     answer_dtype: np.dtype[Any]
     answers: int
+    answer_type: type  # of one answer as a Python value, else of an array of them
+
+    def packed(self, answer: NDArray[Any]) -> bytes | None:
+        """Give an answer of several values as bytes; None where it is no such."""
+        is_ours = answer.dtype == self.answer_dtype and answer.shape == (
+            1,
+            self.answers,
+        )
+        return answer.tobytes() if is_ours else None
 
     def features(self, raws: Sequence[bytes]) -> Snapshot:
         """Give the features of as many rows as one snapshot."""
@@ -41,27 +51,18 @@ class Lane:
     def call(self, rows: Sequence[Row]) -> Call:
         """Give one call of as many rows; without a time of its own.
 
-        >>> lane = Lane(0, "predict", np.dtype(float), 16, np.dtype(float), 1)
+        >>> lane = Lane(0, "predict", np.dtype(float), 16, np.dtype(float), 1, float)
         >>> lane.call([(0, bytes(16), 0.5, 0, 9)]).features.shape
         (1, 2)
         """
         count = len(rows)
         _, raws, answers, _, _ = zip(*rows, strict=True)
         if self.answers == 1:
-            size = count * self.answer_dtype.itemsize
-            prediction = Snapshot("flat", None, answers, count, size, count)
+            raw = np.array(answers, self.answer_dtype).tobytes()
         else:
             raw = b"".join(answers)
-            prediction = Snapshot(
-                "bytes",
-                None,
-                raw,
-                count,
-                len(raw),
-                count,
-                self.answer_dtype,
-                (count, self.answers),
-            )
+        size, shape, dtype = len(raw), (count, self.answers), self.answer_dtype
+        prediction = Snapshot("bytes", None, raw, count, size, count, dtype, shape)
         return Call(self.features(raws), prediction, self.method, None)
 
     def whole(self, row: Row, id: str | None = None) -> Call:  # noqa: A002 - its name
@@ -106,7 +107,10 @@ class Lanes:
         if len(self._lanes) >= LANES:
             return None
         with self._opening:
-            lane = Lane(len(self._lanes), *key)
+            kind = (
+                type(np.zeros(1, answer_dtype).item()) if answers == 1 else np.ndarray
+            )
+            lane = Lane(len(self._lanes), *key, kind)
             self._lanes.append(lane)
             self._numbers[key] = lane.number
         return lane
@@ -116,4 +120,4 @@ class Lanes:
         return call if isinstance(call, Call) else self[call[0]].whole(call, id)
 
 
-NO_LANE = Lane(-1, "", np.dtype("V"), -1, np.dtype("V"), 0)
+NO_LANE = Lane(-1, "", np.dtype("V"), -1, np.dtype("V"), 0, type(None))

@@ -137,6 +137,16 @@ def rows_of(calls: Iterable[Call | Row]) -> int:
     return sum(c.features.total if isinstance(c, Call) else 1 for c in calls)
 
 
+def sum_rows(exchanges: Sequence[Sequence[Any]]) -> int:
+    """Count the rows received with many exchanges."""
+    rows = [exchange[7] for exchange in exchanges]
+    return (
+        len(rows)
+        - rows.count(None)
+        + sum([rows_of(exchange[8]) for exchange in exchanges if exchange[8]])
+    )
+
+
 def rows_with(exchange: Sequence[Any]) -> int:
     """Count the rows received with an exchange."""
     row, calls = exchange[7:9]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from servewatch.record.observation import (
     Row,
     rows_of,
     rows_with,
+    sum_rows,
 )
 from servewatch.record.totals import Totals
 
@@ -23,15 +24,16 @@ Exchanged = tuple[Any, ...]  # an `Exchange`, as the request path leaves it
 
 
 class Taken(NamedTuple):
-    """What was waiting: served requests, and calls made outside of any."""
+    """What was waiting, parted, and the number of `received` rows with it.
+
+    `exchanges` are served requests; `rows` those in lanes that no other call can belong
+    to; `groups` other calls in order, those of one request or of none in each.
+    """
 
     exchanges: list[Exchanged]
-    calls: list[Call | Row]
-
-    @property
-    def rows(self) -> int:
-        """Rows received with all of them."""
-        return rows_of(self.calls) + sum(map(rows_with, self.exchanges))
+    rows: list[Row]
+    groups: list[Sequence[Call]]
+    received: int
 
 
 def size_of(call: Call | Row) -> int:
@@ -46,7 +48,7 @@ def size_of(call: Call | Row) -> int:
 class Recorder:
     """Takes observations inside a request: never raises, never waits, never grows.
 
-    What is asked most often is appended by the caller itself, to `calls` or
+    What is asked most often is appended by the caller itself, to `lone_rows` or
     `exchanges`, as long as these are shorter than `room` and `exchange_room`:
     `deque.append` is atomic, and a function call would cost more than it. Everything
     else comes through the methods here. Whatever comes while `buffer_rows` rows or
@@ -80,15 +82,19 @@ class Recorder:
         self._buffer_bytes = buffer_bytes
         # These live as long as the recorder: others hold on to them.
         self.lanes = Lanes()
-        self.calls: deque[Call | Row] = deque()
         self.exchanges: deque[Exchanged] = deque()
+        self.rows: deque[Row] = deque()
+        self.calls: deque[Call | Row] = deque()
+        self._waiting: tuple[deque[Any], ...] = (self.exchanges, self.rows, self.calls)
         self.after_fork()
         renew_after_fork(self)
 
     def after_fork(self) -> None:
         """Start empty: what was waiting, the parent still holds."""
-        self.calls.clear()
-        self.exchanges.clear()
+        for each in self._waiting:
+            each.clear()
+        self._method: str | None = None
+        self.lone_rows: deque[Any] = self.rows
         self.room = self.exchange_room = 0
         self.armed = True
         self.keep_share = 1.0
@@ -138,6 +144,17 @@ class Recorder:
         self.exchange_room = max(1, min(self._buffer_rows, fitting))
         self.room = self.exchange_room if self.keep_share >= 1.0 else 0
 
+    def note_method(self, method: str) -> None:
+        """Know that the model is called by *method*.
+
+        As soon as there are two, a row outside of any request may be the next call's
+        row as well: from then on all of these wait in one line, in order.
+        """
+        if self._method is None:
+            self._method = method
+        elif self._method != method:
+            self.lone_rows = self.calls
+
     def record_call(self, call: Call | Row) -> None:
         """Take a call of the model that belongs to no open request."""
         try:
@@ -180,7 +197,7 @@ class Recorder:
             self._begun = True
             self._begin()
             self.make_room()
-        waiting = len(self.calls) + len(self.exchanges)
+        waiting = sum(map(len, self._waiting))
         rows, held = self._more_rows + more_rows, self._bytes + size
         # One observation of any size fits an empty buffer, else it never would.
         if waiting and (
@@ -213,14 +230,18 @@ class Recorder:
         """Hand over everything waiting; its rows count as pending until folded."""
         with self.totals.moving:
             # popleft, not new deques: a request may be about to append to these
-            calls, exchanges = self.calls, self.exchanges
-            taken = Taken(
-                [exchanges.popleft() for _ in range(len(exchanges))],
-                [calls.popleft() for _ in range(len(calls))],
+            exchanges, rows, calls = (
+                [each.popleft() for _ in range(len(each))] for each in self._waiting
             )
             self._more_rows = self._bytes = 0
-            self.totals.draining += taken.rows
-        return taken
+            received = len(rows) + rows_of(calls) + sum_rows(exchanges)
+            self.totals.draining += received
+        rows += [exchange[7] for exchange in exchanges if exchange[7] is not None]
+        groups: list[Sequence[Call]] = [each[8] for each in exchanges if each[8]]
+        if calls:
+            groups.append(list(map(self.lanes.whole, calls)))
+        return Taken(exchanges, rows, groups, received)
 
     def _pending_rows(self) -> int:
-        return Taken(list(self.exchanges.copy()), list(self.calls.copy())).rows
+        exchanges, rows, calls = (list(each.copy()) for each in self._waiting)
+        return len(rows) + rows_of(calls) + sum_rows(exchanges)
