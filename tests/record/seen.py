@@ -92,9 +92,8 @@ def an_exchange(
     first_byte: float = 0.05,
 ) -> Exchange:
     """A served request without calls, as the request path leaves it."""
-    began = 10 * NANO
-    ended, first = (began + round(s * NANO) for s in (seconds, first_byte))
-    return Exchange(route, method, status, began, ended, first, outcome)
+    took, first = (round(s * NANO) for s in (seconds, first_byte))
+    return Exchange(route, method, status, took, first, outcome)
 
 
 @dataclass

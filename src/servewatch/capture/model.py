@@ -108,7 +108,7 @@ def _called(function: Function, calls: Calls) -> Function:  # noqa: C901 - see `
             if type(answer) is lane.answer_type:
                 if lane.answers > 1:
                     answer = lane.packed(result)
-                row = lane.number, raw, answer, began, clock()
+                row = lane.number, raw, answer, clock() - began
                 request = current()
                 if answer is None:
                     pass

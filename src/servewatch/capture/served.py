@@ -37,7 +37,7 @@ class Served(Request):
     wrapped_send: Send
     began: int
     status = 0  # nothing sent yet
-    first = 0  # when the first byte was handed over
+    first = 0  # how long until the first byte was handed over
     gone = False
     asked = False  # for the first message
     whole = False  # all of the answer was handed over
@@ -112,15 +112,14 @@ class Served(Request):
                 ):
                     self.end("client_closed" if self.gone else "ok")
                 else:
-                    ended = clock()
+                    took = clock() - self.began
                     recorder.exchanges.append(
                         (
                             route.path,
                             scope["method"],
                             self.status,
-                            self.began,
-                            ended,
-                            ended,
+                            took,
+                            took,
                             "ok",
                             self.row,
                             None,
@@ -146,7 +145,7 @@ class Served(Request):
                 self.whole = True
                 self.end("client_closed" if self.gone else "ok")
             elif has_bytes and not self.first:
-                self.first = clock()
+                self.first = clock() - self.began
         except Exception:  # noqa: BLE001 - what was sent stays sent
             self.asgi.totals.fault("send")
 
@@ -159,16 +158,15 @@ class Served(Request):
             return
         self.closed = True
         try:
-            ended = clock()
+            took = clock() - self.began
             if outcome is None:
                 outcome = self._outcome()
             exchange = (
                 self.asgi.routes.template(self.scope),
                 self.scope.get("method", ""),
                 self.status or 500,
-                self.began,
-                ended,
-                self.first or (ended if outcome == "ok" else 0),
+                took,
+                self.first or (took if outcome == "ok" else 0),
                 outcome,
                 self.row,
                 self.calls,

@@ -52,11 +52,11 @@ class Lane:
         """Give one call of as many rows; without a time of its own.
 
         >>> lane = Lane(0, "predict", np.dtype(float), 16, np.dtype(float), 1, float)
-        >>> lane.call([(0, bytes(16), 0.5, 0, 9)]).features.shape
+        >>> lane.call([(0, bytes(16), 0.5, 9)]).features.shape
         (1, 2)
         """
         count = len(rows)
-        _, raws, answers, _, _ = zip(*rows, strict=True)
+        _, raws, answers, _ = zip(*rows, strict=True)
         if self.answers == 1:
             raw = np.array(answers, self.answer_dtype).tobytes()
         else:
@@ -67,8 +67,7 @@ class Lane:
 
     def whole(self, row: Row, id: str | None = None) -> Call:  # noqa: A002 - its name
         """Give a row as a call like any other, of the request called *id*."""
-        seconds = (row[4] - row[3]) / NANO
-        return self.call([row])._replace(seconds=seconds, id=id)
+        return self.call([row])._replace(seconds=row[3] / NANO, id=id)
 
 
 class Lanes:

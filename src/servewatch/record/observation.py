@@ -71,18 +71,18 @@ class Call(NamedTuple):
     first_row: int = 0
 
 
-Row = tuple[int, bytes, Any, int, int]
-"""One row in its `Lane`: the lane's number, the row's bytes, its answer, when its call
-began and ended (ns). Nothing in it refers to anything else, so that the collector of
+Row = tuple[int, bytes, Any, int]
+"""One row in its `Lane`: the lane's number, the row's bytes, its answer, and how long
+its call took (ns). Nothing in it refers to anything else, so that the collector of
 garbage lets go of it at first sight: thousands may wait for the drain."""
 
 
 class Exchange(NamedTuple):
     """One served request with the calls made for it.
 
-    `route` is a template; `status` is what was sent, 500 where nothing was. Times are
-    nanoseconds of one monotonic clock: `first` is when the first byte of a body was
-    handed over, 0 when none was. The only call, where it was of one row in its lane,
+    `route` is a template; `status` is what was sent, 500 where nothing was. It took
+    `took` nanoseconds, and `first` until the first byte of a body was handed over, 0
+    when none was. The only call, where it was of one row in its lane,
     is `row`; all others are in `calls`. `name` is the prediction id in bytes, `trace`
     the id of the trace it belongs to, in hex.
 
@@ -92,8 +92,7 @@ class Exchange(NamedTuple):
     route: str
     method: str
     status: int
-    began: int
-    ended: int
+    took: int
     first: int
     outcome: Outcome
     row: Row | None = None
@@ -105,20 +104,23 @@ class Exchange(NamedTuple):
     def request_seconds(self) -> float:
         """From the request to the last byte.
 
-        >>> Exchange("/", "GET", 200, 0, 2_000_000, 0, "ok").request_seconds
+        >>> Exchange("/", "GET", 200, 2_000_000, 0, "ok").request_seconds
         0.002
         """
-        return (self.ended - self.began) / NANO
+        return self.took / NANO
 
     @property
     def first_byte_seconds(self) -> float | None:
         """From the request to the first byte; None where no byte was sent."""
-        return (self.first - self.began) / NANO if self.first else None
+        return self.first / NANO if self.first else None
 
     @property
     def id(self) -> str | None:
         """The prediction id."""
         return None if self.name is None else self.name.decode("latin-1")
+
+
+ROW, CALLS = map(Exchange._fields.index, ("row", "calls"))
 
 
 def counted_status(status: int, outcome: Outcome) -> int:
@@ -139,15 +141,15 @@ def rows_of(calls: Iterable[Call | Row]) -> int:
 
 def sum_rows(exchanges: Sequence[Sequence[Any]]) -> int:
     """Count the rows received with many exchanges."""
-    rows = [exchange[7] for exchange in exchanges]
+    rows = [exchange[ROW] for exchange in exchanges]
     return (
         len(rows)
         - rows.count(None)
-        + sum([rows_of(exchange[8]) for exchange in exchanges if exchange[8]])
+        + sum([rows_of(exchange[CALLS]) for exchange in exchanges if exchange[CALLS]])
     )
 
 
 def rows_with(exchange: Sequence[Any]) -> int:
     """Count the rows received with an exchange."""
-    row, calls = exchange[7:9]
+    row, calls = exchange[ROW], exchange[CALLS]
     return (row is not None) + (rows_of(calls) if calls else 0)

@@ -11,6 +11,8 @@ from servewatch.record.breaker import Breaker
 from servewatch.record.forking import renew_after_fork
 from servewatch.record.lane import Lanes
 from servewatch.record.observation import (
+    CALLS,
+    ROW,
     Call,
     Row,
     rows_of,
@@ -177,11 +179,11 @@ class Recorder:
         try:
             if rows is None:
                 rows = rows_with(exchange)
-                size = sum(map(size_of, exchange[8] or ()))
+                size = sum(map(size_of, exchange[CALLS] or ()))
             if self._has_room(rows, size):
                 self.exchanges.append(exchange)
             else:
-                route, method, status, _, _, _, outcome = exchange[:7]
+                route, method, status, _, _, outcome = exchange[:6]
                 self.totals.count_requests(route, method, status, outcome)
                 self.totals.drop("overflow", rows_with(exchange))
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
@@ -236,8 +238,10 @@ class Recorder:
             self._more_rows = self._bytes = 0
             received = len(rows) + rows_of(calls) + sum_rows(exchanges)
             self.totals.draining += received
-        rows += [exchange[7] for exchange in exchanges if exchange[7] is not None]
-        groups: list[Sequence[Call]] = [each[8] for each in exchanges if each[8]]
+        rows += [each[ROW] for each in exchanges if each[ROW] is not None]
+        groups: list[Sequence[Call]] = [
+            each[CALLS] for each in exchanges if each[CALLS]
+        ]
         if calls:
             groups.append(list(map(self.lanes.whole, calls)))
         return Taken(exchanges, rows, groups, received)

@@ -49,13 +49,11 @@ class Services:
 
     def _count(self, exchanges: Sequence[Sequence[Any]], window: Window) -> None:
         columns = list(zip(*exchanges, strict=True))
-        routes, methods, statuses, began, ended, first, outcomes = columns[:7]
+        routes, methods, statuses, took, first, outcomes = columns[:6]
         served = Counter(zip(routes, methods, statuses, outcomes, strict=True))
-        start, end = np.array(began), np.array(ended)
-        first_byte = np.array(first)
-        seconds = first_byte[first_byte > 0] - start[first_byte > 0]
-        self._add("request_seconds", end - start, window)
-        self._add("first_byte_seconds", seconds, window)
+        first_bytes = np.array(first)
+        self._add("request_seconds", np.array(took), window)
+        self._add("first_byte_seconds", first_bytes[first_bytes > 0], window)
         failed = 0
         for (route, method, status, outcome), count in served.items():
             self._totals.count_requests(route, method, status, outcome, count)
@@ -66,8 +64,7 @@ class Services:
     def count_rows(self, rows: Sequence[Row], window: Window) -> None:
         """Count the durations of calls in their lane."""
         if rows:
-            _, _, _, began, ended = zip(*rows, strict=True)
-            self._add("inference_seconds", np.array(ended) - np.array(began), window)
+            self._add("inference_seconds", np.array([row[3] for row in rows]), window)
 
     def count_calls(self, calls: Iterable[Call], window: Window) -> None:
         """Count the durations of other calls, and the errors they raised."""
