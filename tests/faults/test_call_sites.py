@@ -20,22 +20,12 @@ EXCEPTIONS: dict[str, Callable[[], BaseException]] = {
 WARM = 3  # requests before: lanes and pools are in use then
 # Not a fault: `leave` expects it of another task's context, and sets the variable.
 EXPECTED = "ContextVar.reset"
-OPEN = {
-    "lifespan": "what flushes at the end is outside of its guard",
-    "generator_model": "the items' bookkeeping is unguarded",
-    "async_generator_model": "the items' bookkeeping is unguarded",
-    "method_looked_up": "the first look-up of a method is unguarded",
-}
-"""Cases with calls that nothing guards yet; whoever guards them takes them out."""
 TIMES = {"first": 0, "later": WARM}
 RUNS = [
     pytest.param(
         name,
         before,
         id=f"{name}-{when}",
-        marks=[pytest.mark.xfail(reason=OPEN[name], raises=AssertionError)]
-        if name in OPEN and (name, when) != ("method_looked_up", "later")
-        else [],
     )
     for name in CASES
     for when, before in TIMES.items()

@@ -11,7 +11,6 @@ from servewatch.capture.messages import App, Message, Receive, Scope, Send
 from servewatch.capture.request import Request, current, enter, leave, reset
 from servewatch.capture.route import Routes
 from servewatch.capture.served import Served
-from servewatch.record.guard import guarded
 from servewatch.record.observation import Outcome
 from servewatch.record.recorder import Recorder
 from servewatch.record.totals import Totals
@@ -102,11 +101,12 @@ class ServeWatchMiddleware:
             try:
                 if not served.closed:
                     served.end(outcome)
-                reset(token)
-            except ValueError:  # it ended in another context than it began
-                leave(token)
             except Exception:  # noqa: BLE001 - what the app raised goes on
-                self.totals.fault("leave")
+                self.totals.fault("end")
+            try:
+                reset(token)
+            except Exception:  # noqa: BLE001 - it ended in another context
+                leave(token)
 
 
 def _around(request: Request, scope: Scope) -> Served | None:
@@ -129,9 +129,11 @@ def _flushing(watch: Watch, send: Send) -> Send:
     """Give a `send` that writes what is pending before a server may exit."""
 
     async def flush_and_send(message: Message) -> None:
-        if message.get("type") == "lifespan.shutdown.complete":
-            with guarded(watch.totals, "flush"):
+        try:
+            if message["type"] == "lifespan.shutdown.complete":
                 watch.flush()
+        except Exception:  # noqa: BLE001 - the application has ended all the same
+            watch.totals.fault("flush")
         await send(message)
 
     return flush_and_send

@@ -105,7 +105,7 @@ class Calls:
         if type(result) in AT_ONCE:
             self.record(begun, result, _since(begun.began))
             return result
-        return follow(result, self._later(begun))
+        return follow(result, Later(self, begun))
 
     def unreadable(self) -> Snapshot:
         """Count values whose own methods raise, and stand in for them."""
@@ -210,19 +210,6 @@ class Calls:
                 request.next_row += rows
         return kept
 
-    def _later(self, begun: Begun) -> Callable[[Any, BaseException | None], None]:
-        """Give what records a call once its answer is there."""
-
-        def done(result: Any, error: BaseException | None) -> None:
-            seconds = _since(begun.began)
-            if isinstance(error, GeneratorExit):  # its reader had enough
-                error = None
-                if type(result) is not list or len(result) != begun.features.total:
-                    result = NOTHING
-            self.record(begun, result, seconds, error=error)
-
-        return done
-
     def _given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Find the features among a call's arguments.
 
@@ -240,6 +227,28 @@ class Calls:
             if SCALARS.issuperset(map(type, named.values())):
                 return named
         return args[0] if args else next(iter(kwargs.values()), None)
+
+
+class Later:
+    """Records a call once its answer is there."""
+
+    def __init__(self, calls: Calls, begun: Begun) -> None:
+        self._calls = calls
+        self._begun = begun
+
+    def __call__(self, result: Any, error: BaseException | None) -> None:
+        seconds = _since(self._begun.began)
+        if isinstance(error, GeneratorExit):  # its reader had enough
+            error = None
+            if type(result) is not list or len(result) != self._begun.features.total:
+                result = NOTHING
+        self._calls.record(self._begun, result, seconds, error=error)
+
+    def lose(self, site: str) -> None:
+        """Count a fault at *site*, and the rows that it cost."""
+        totals = self._calls.recorder.totals
+        totals.fault(site)
+        totals.drop("internal", self._begun.features.total)
 
 
 def _since(began: int) -> float | None:

@@ -54,14 +54,21 @@ class StandIn:
     """
 
     def __getattr__(self, name: str) -> Any:
-        if "__wrapped__" not in own(self):
-            raise AttributeError(f"{type(self).__name__} has no {name!r}: {NO_MODEL}")
-        model = self.__wrapped__
+        if name == "__wrapped__":
+            raise AttributeError(name)
+        try:
+            model = self.__wrapped__
+        except AttributeError:
+            message = f"{type(self).__name__} has no {name!r}: {NO_MODEL}"
+            raise AttributeError(message) from None
         value = getattr(model, name)
-        if name in METHODS and callable(value):
-            return _recorded(self, name, value)
-        if isinstance(value, MethodType) and value.__self__ is model:
-            return _returning(self, value)
+        try:
+            if name in METHODS and callable(value):
+                return _recorded(self, name, value)
+            if isinstance(value, MethodType) and value.__self__ is model:
+                return _returning(self, value)
+        except Exception:  # noqa: BLE001 - then the model is called unwatched
+            own(self)[RECORDER].totals.fault("look-up")
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -9,17 +9,25 @@ from __future__ import annotations
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
-    Callable,
     Coroutine,
     Generator,
 )
-from contextlib import suppress
+from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-Done = Callable[[Any, BaseException | None], None]
+
+class Done(Protocol):
+    """Who is told once how a call ended, and of faults of ours on the way there."""
+
+    def __call__(self, result: Any, error: BaseException | None) -> None: ...
+
+    def lose(self, site: str) -> None:
+        """Count a fault at *site*; what the call gave is lost."""
+
+
 ITEMS = 8192  # of a generator, kept as its prediction
 NOTHING = object()
 """The answer of a call that ended without one."""
@@ -38,7 +46,7 @@ def follow(result: Any, done: Done) -> Any:
     if issubclass(kind, Generator):
         return WatchedGenerator(result, done)
     if hasattr(kind, "add_done_callback"):  # a future, a task: told, not wrapped
-        result.add_done_callback(lambda future: _future_done(future, done))
+        result.add_done_callback(partial(_future_done, done))
         return result
     if issubclass(kind, Awaitable):
         return _await(result, done)
@@ -50,34 +58,46 @@ async def _await(awaitable: Awaitable[Any], done: Done) -> Any:
     try:
         result = await awaitable
     except BaseException as error:
-        done(NOTHING, error)
+        try:
+            done(NOTHING, error)
+        except Exception:  # noqa: BLE001 - the model's own error goes on
+            done.lose("await")
         raise
-    return follow(result, done)
+    try:
+        return follow(result, done)
+    except Exception:  # noqa: BLE001 - the answer is there all the same
+        done.lose("await")
+        return result
 
 
-def _future_done(future: Any, done: Done) -> None:
-    if future.cancelled():
-        done(NOTHING, None)
-        return
-    # Not future.exception(): asyncio would take the error for seen and not log it.
-    error = getattr(future, "_exception", None)
-    if error is None:
-        done(future.result(), None)
-    else:
-        done(NOTHING, error)
+def _future_done(done: Done, future: Any) -> None:
+    try:
+        if future.cancelled():
+            done(NOTHING, None)
+            return
+        # Not future.exception(): asyncio would take the error for seen, unlogged.
+        error = getattr(future, "_exception", None)
+        if error is None:
+            done(future.result(), None)
+        else:
+            done(NOTHING, error)
+    except Exception:  # noqa: BLE001 - in a callback nobody would notice
+        done.lose("future")
 
 
 class _Items:
-    """What a generator gave, until it ended; its end is told once."""
+    """What a generator gave, until it ended; its end is told once.
+
+    Nothing here raises: whoever reads the generator is served by the model alone.
+    """
 
     def __init__(self, done: Done) -> None:
         self._done: Done | None = done
         self._items: list[Any] = []
 
-    def add(self, item: Any) -> Any:
+    def add(self, item: Any) -> None:
         if len(self._items) < ITEMS:
             self._items.append(item)
-        return item
 
     def end(self, error: BaseException | None) -> None:
         done, self._done = self._done, None
@@ -90,29 +110,46 @@ class _Items:
         else:
             done(NOTHING, error)
 
-    def forgotten(self) -> None:
-        """End what nobody will read on; in a finalizer nothing may be raised."""
-        with suppress(Exception):
-            self.end(None)
 
+class _Watched:
+    """A generator, and what it gave; faults of ours are kept from its reader.
 
-class WatchedGenerator(Generator[Any, Any, Any]):
-    """A generator that passes everything through and notices its end."""
+    Each call of ours stands in a `try` of its own: even making its frame may fail.
+    """
 
-    def __init__(self, inner: Generator[Any, Any, Any], done: Done) -> None:
+    _items: Any = None
+
+    def __init__(self, inner: Any, done: Done) -> None:
         self._inner = inner
+        self._done = done
         self._items = _Items(done)
 
     def __del__(self) -> None:
-        self._items.forgotten()
+        try:
+            if self._items is not None:  # it never got so far
+                self._items.end(None)
+        except Exception:  # noqa: BLE001 - nobody would hear of it
+            self._done.lose("stream")
+
+
+class WatchedGenerator(_Watched, Generator[Any, Any, Any]):
+    """A generator that passes everything through and notices its end."""
 
     def send(self, value: Any) -> Any:
         """Resume with *value*."""
         try:
-            return self._items.add(self._inner.send(value))
+            item = self._inner.send(value)
         except BaseException as error:
-            self._items.end(error)
+            try:
+                self._items.end(error)
+            except Exception:  # noqa: BLE001 - the generator has ended all the same
+                self._done.lose("stream")
             raise
+        try:
+            self._items.add(item)
+        except Exception:  # noqa: BLE001 - the item is the reader's all the same
+            self._done.lose("stream")
+        return item
 
     def throw(
         self,
@@ -123,37 +160,50 @@ class WatchedGenerator(Generator[Any, Any, Any]):
         """Raise inside the generator."""
         try:
             if error is None and trace is None:
-                return self._items.add(self._inner.throw(kind))
-            return self._items.add(self._inner.throw(kind, error, trace))
+                item = self._inner.throw(kind)
+            else:
+                item = self._inner.throw(kind, error, trace)
         except BaseException as raised:
-            self._items.end(raised)
+            try:
+                self._items.end(raised)
+            except Exception:  # noqa: BLE001 - the generator has ended all the same
+                self._done.lose("stream")
             raise
+        try:
+            self._items.add(item)
+        except Exception:  # noqa: BLE001 - the item is the reader's all the same
+            self._done.lose("stream")
+        return item
 
     def close(self) -> None:
         """End the generator."""
         try:
             self._inner.close()
         finally:
-            self._items.end(None)
+            try:
+                self._items.end(None)
+            except Exception:  # noqa: BLE001 - the generator has ended all the same
+                self._done.lose("stream")
 
 
-class WatchedAsyncGenerator(AsyncGenerator[Any, Any]):
+class WatchedAsyncGenerator(_Watched, AsyncGenerator[Any, Any]):
     """The same for an asynchronous generator."""
-
-    def __init__(self, inner: AsyncGenerator[Any, Any], done: Done) -> None:
-        self._inner = inner
-        self._items = _Items(done)
-
-    def __del__(self) -> None:
-        self._items.forgotten()
 
     async def asend(self, value: Any) -> Any:
         """Resume with *value*."""
         try:
-            return self._items.add(await self._inner.asend(value))
+            item = await self._inner.asend(value)
         except BaseException as error:
-            self._items.end(error)
+            try:
+                self._items.end(error)
+            except Exception:  # noqa: BLE001 - the generator has ended all the same
+                self._done.lose("stream")
             raise
+        try:
+            self._items.add(item)
+        except Exception:  # noqa: BLE001 - the item is the reader's all the same
+            self._done.lose("stream")
+        return item
 
     async def athrow(
         self,
@@ -164,11 +214,20 @@ class WatchedAsyncGenerator(AsyncGenerator[Any, Any]):
         """Raise inside the generator."""
         try:
             if error is None and trace is None:
-                return self._items.add(await self._inner.athrow(kind))
-            return self._items.add(await self._inner.athrow(kind, error, trace))
+                item = await self._inner.athrow(kind)
+            else:
+                item = await self._inner.athrow(kind, error, trace)
         except BaseException as raised:
-            self._items.end(raised)
+            try:
+                self._items.end(raised)
+            except Exception:  # noqa: BLE001 - the generator has ended all the same
+                self._done.lose("stream")
             raise
+        try:
+            self._items.add(item)
+        except Exception:  # noqa: BLE001 - the item is the reader's all the same
+            self._done.lose("stream")
+        return item
 
     def aclose(self) -> Coroutine[Any, Any, None]:
         """End the generator."""
@@ -178,4 +237,7 @@ class WatchedAsyncGenerator(AsyncGenerator[Any, Any]):
         try:
             await self._inner.aclose()
         finally:
-            self._items.end(None)
+            try:
+                self._items.end(None)
+            except Exception:  # noqa: BLE001 - the generator has ended all the same
+                self._done.lose("stream")
