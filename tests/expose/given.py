@@ -104,7 +104,7 @@ class Given:
 
     def health(self) -> Mapping[str, Any]:
         status = "degraded" if self.reasons else "ok"
-        return {"status": status, "reasons": self.reasons}
+        return {"status": status, "reasons": self.reasons, "overhead": {}}
 
 
 class Clock:

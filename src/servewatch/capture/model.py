@@ -67,9 +67,7 @@ def _called(function: Function, calls: Calls) -> Function:  # noqa: C901 - see `
     def call(  # noqa: C901 - a function of ours more costs a tenth of all of it
         value: Any = _ABSENT, /, *args: Any, **kwargs: Any
     ) -> Any:
-        raw = begun = None
-        began = 0
-        lane = calls.lane
+        lane, raw, begun, began = calls.lane, None, None, 0
         try:  # cheapest first; `room` is 0 whenever something has to be asked first
             if (
                 type(value) is ndarray
@@ -85,14 +83,10 @@ def _called(function: Function, calls: Calls) -> Function:  # noqa: C901 - see `
                 given = args if value is _ABSENT else (value, *args)
                 begun = calls.begin(given, kwargs)
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
-            raw = None
+            raw, given = None, args if value is _ABSENT else (value, *args)
             calls.lose("begin", value)
         try:
-            if args or kwargs or value is _ABSENT:
-                given = args if value is _ABSENT else (value, *args)
-                result = function(*given, **kwargs)
-            else:
-                result = function(value)
+            result = function(*given, **kwargs) if raw is None else function(value)
         except BaseException as error:
             try:
                 calls.fail(begun or calls.out_of(lane, raw, value, began), error)

@@ -11,6 +11,7 @@ from servewatch.capture.ids import IdPool
 from servewatch.capture.messages import Message, Receive, Scope, Send
 from servewatch.capture.request import Request
 from servewatch.capture.route import Routes
+from servewatch.capture.tracing import Traced, tracing
 from servewatch.record.observation import Outcome
 from servewatch.record.totals import Totals
 
@@ -41,6 +42,8 @@ class Served(Request):
     gone = False
     asked = False  # for the first message
     whole = False  # all of the answer was handed over
+    traced: Traced | None = None  # its span
+    error: str | None = None  # what the application raised, while traced
 
     @property
     def id(self) -> str:
@@ -161,8 +164,10 @@ class Served(Request):
             took = clock() - self.began
             if outcome is None:
                 outcome = self._outcome()
+            route = self.asgi.routes.template(self.scope)
+            trace = None if self.traced is None else self._end_span(route, outcome)
             exchange = (
-                self.asgi.routes.template(self.scope),
+                route,
                 self.scope.get("method", ""),
                 self.status or 500,
                 took,
@@ -171,12 +176,26 @@ class Served(Request):
                 self.row,
                 self.calls,
                 self.name,
-                None,
+                trace,
             )
             self.recorder.record_exchange(exchange, self.next_row, self.held)
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             self.asgi.totals.fault("end")
             self.asgi.totals.drop("internal", self.next_row)
+
+    def _end_span(self, route: str, outcome: Outcome) -> str | None:
+        """End the request's span; give the trace it belongs to, if it is sampled."""
+        assert self.traced is not None
+        return tracing(self.recorder).end_request(
+            self.traced,
+            self.scope,
+            route=route,
+            status=self.status,
+            outcome=outcome,
+            error=self.error,
+            name=self.name,
+            rows=self.next_row,
+        )
 
     def _outcome(self) -> Outcome:
         """Say what became of a request whose end was not noticed when it came."""

@@ -55,7 +55,7 @@ class StandIn:
 
     def __getattr__(self, name: str) -> Any:
         if name == "__wrapped__":
-            raise AttributeError(name)
+            raise AttributeError(f"{type(self).__name__}: {NO_MODEL}")
         try:
             model = self.__wrapped__
         except AttributeError:

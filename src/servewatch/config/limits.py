@@ -90,6 +90,10 @@ LIMITS: Mapping[str, Limit] = {
     "buffer_rows": _at_least(1),
     "buffer_bytes": _at_least(1024),
     "batch_rows": _at_least(1),
+    "cpu_budget": Limit(
+        lambda value: 0 < cast("float", value) <= 1, "a share above 0, at most 1"
+    ),
+    "rows_per_second": _above(0),
     "prefix": _written_as(PREFIX, "empty or a path such as '/internal'"),
     "token": _written_as(TOKEN, "visible ASCII characters without blanks"),
     "prediction_id_header": _written_as(HEADER, "a header name in lower case"),

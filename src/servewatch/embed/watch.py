@@ -19,6 +19,7 @@ from servewatch.capture.specials import kind_for
 from servewatch.capture.stand_in import NO_MODEL, StandIn, hold, own, watched
 from servewatch.capture.streams import NOTHING
 from servewatch.config import Config
+from servewatch.embed.cost import OwnCost
 from servewatch.embed.install import add, check_agreement, installed_in
 from servewatch.embed.parts import named_by, store_for, worker_name
 from servewatch.embed.told import tell_baseline, tell_joined, tell_started
@@ -94,7 +95,9 @@ class ServeWatch(StandIn):
             batch_rows=self.config.batch_rows,
             totals=self.totals,
             on_first=self._begin,
+            on_full=self._hasten,
         )
+        self._cost = OwnCost(self.recorder, self.config)
         self.monitor = Monitor(
             config=self.config,
             baseline=baseline,
@@ -104,6 +107,7 @@ class ServeWatch(StandIn):
             clock=anchored_clock(),
             worker=self.config.worker or worker_name(),
         )
+        self.monitor.own_cost = self._cost.described
         self.exposed = Exposed(
             self.monitor,
             rights=Rights(self.config.token, self.config.metrics_open),
@@ -185,7 +189,13 @@ class ServeWatch(StandIn):
     def _begin(self) -> None:
         self._heartbeat.start()
 
+    def _hasten(self) -> None:
+        self._heartbeat.hasten()
+
     def _beat(self) -> None:
+        self._cost.of(self._tick)
+
+    def _tick(self) -> None:
         report = self.monitor.tick()
         self._events.observe(report, self.monitor.health())
         self.exposed.renew()

@@ -194,6 +194,7 @@ def _schemas() -> dict[str, Any]:
             {
                 "status": {"type": "string", "enum": ["ok", "degraded"]},
                 "reasons": {"type": "array", "items": _TEXT},
+                "overhead": {"type": "object", "additionalProperties": _NUMBER},
             }
         ),
         "Blocks": _object(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from os import getpid
 from threading import RLock
@@ -74,6 +74,7 @@ class Monitor:
         self._number: int | None = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
         self._failures = 0
+        self.own_cost: Callable[[], Mapping[str, float]] = dict
         self._active = self._ticked = clock()
         self._resume()
         renew_after_fork(self)
@@ -246,15 +247,21 @@ class Monitor:
         return self._store.sealed(since)
 
     def health(self) -> dict[str, Any]:
-        """Give ServeWatch's own state: ok, or degraded and why. Never the model's."""
+        """Give ServeWatch's own state: ok, or degraded and why. Never the model's.
+
+        `overhead` is what it costs: see `own_cost`, which whoever beats provides.
+        """
         recent = self._faults.recent(self._clock())
         reasons = [f"internal errors at {site}" for site in recent]
+        if not self.totals.armed:
+            reasons.append("nothing is recorded: too many internal errors in a minute")
         silent = self._clock() - self._ticked
         if silent > SILENT_SECONDS and self.totals.accounting()["pending"]:
             reasons.append(f"the background thread has not run for {silent:.0f} s")
         return {
             "status": "degraded" if reasons else "ok",
             "reasons": reasons,
+            "overhead": dict(self.own_cost()),
             "blocks": self.judge.blocks,
             "baseline": None if self.baseline is None else self.baseline.digest,
         }

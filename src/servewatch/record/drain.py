@@ -52,6 +52,7 @@ class Drain:
             with guarded(self.totals, "count"):
                 self._services.count_exchanges(taken.exchanges, delta)
             tally = Tally()
+            counted = thread_time()
             with guarded(self.totals, "drain"):
                 self._services.count_rows(taken.rows, delta)
                 self._services.count_calls(chain.from_iterable(taken.groups), delta)
@@ -61,7 +62,10 @@ class Drain:
             self._settle(tally, taken.received)
             assign(window, window.merge(delta))
             self.totals.add(delta)
-            self.totals.overhead_seconds += thread_time() - began
+            ended = thread_time()
+            self.totals.calls += len(taken.rows) + sum(map(len, taken.groups))
+            self.totals.row_seconds += ended - counted
+            self.totals.overhead_seconds += ended - began
 
     def encode(self, columns: Mapping[str, Values], rows: int) -> EncodedRows:
         """Give rows that are columns their cells, without counting any.

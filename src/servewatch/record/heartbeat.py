@@ -58,6 +58,10 @@ class Heartbeat:
             )
             self._thread.start()
 
+    def hasten(self) -> None:
+        """Have the next beat at once."""
+        self._wake.set()
+
     def stop(self, *, flush: bool = True) -> None:
         """End the thread after the beat it is in; with *flush*, beat once more here."""
         self._stopped = True
@@ -74,6 +78,7 @@ class Heartbeat:
             while not self._stopped:
                 self._wake.wait(self._interval_seconds)
                 if not self._stopped:
+                    self._wake.clear()
                     self._once()
         finally:  # whatever ended it: the next record has to find no thread
             self._ended = True

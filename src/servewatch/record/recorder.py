@@ -57,7 +57,10 @@ class Recorder:
     `buffer_bytes` bytes are waiting is dropped and counted.
 
     Both rooms are 0 until the first observation, while only a share of the rows is
-    kept, and while the breaker is open: then nobody appends by itself.
+    kept, while spans are made, and while the breaker is open: then nobody appends by
+    itself.
+
+    `spans` is what makes spans of requests and calls: None where nothing does.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Recorder:
         self.totals = Totals() if totals is None else totals
         self.totals.pending_rows = self._pending_rows
         self.on_first, self.on_full = on_first, on_full
+        self.spans: object | None = None  # known to `capture.tracing` alone
         self.breaker = Breaker()
         self.totals.on_fault = self._note_fault
         self._buffer_rows = buffer_rows
@@ -103,7 +107,7 @@ class Recorder:
         self.breaker.after_fork()
         self._random = Random()  # noqa: S311 - keeps no secret
         self._more_rows = self._bytes = self._row_bytes = 0
-        self._begun = False
+        self._begun = self._is_full = False
 
     def rearm(self) -> None:
         """Call `on_first` again at the next record: what it began has ended."""
@@ -139,7 +143,7 @@ class Recorder:
     def make_room(self, row_bytes: int = 0) -> None:
         """Let callers append by themselves again, rows of *row_bytes* too."""
         self._row_bytes = max(self._row_bytes, row_bytes)
-        if not (self._begun and self.armed):
+        if not (self._begun and self.armed and self.spans is None):
             self.room = self.exchange_room = 0
             return
         fitting = self._buffer_bytes // (self._row_bytes + TUPLE_BYTES)
@@ -220,7 +224,9 @@ class Recorder:
             self.totals.fault("start")
 
     def _tell_full(self) -> None:
-        if self.on_full is not None:
+        """Have the drain come; once, for it will hear of the first."""
+        if self.on_full is not None and not self._is_full:
+            self._is_full = True
             self.on_full()
 
     def _note_fault(self) -> None:
@@ -236,12 +242,12 @@ class Recorder:
                 [each.popleft() for _ in range(len(each))] for each in self._waiting
             )
             self._more_rows = self._bytes = 0
+            self._is_full = False
             received = len(rows) + rows_of(calls) + sum_rows(exchanges)
             self.totals.draining += received
         rows += [each[ROW] for each in exchanges if each[ROW] is not None]
-        groups: list[Sequence[Call]] = [
-            each[CALLS] for each in exchanges if each[CALLS]
-        ]
+        called = [exchange[CALLS] for exchange in exchanges]
+        groups: list[Sequence[Call]] = list(filter(None, called))
         if calls:
             groups.append(list(map(self.lanes.whole, calls)))
         return Taken(exchanges, rows, groups, received)

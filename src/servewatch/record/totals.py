@@ -33,7 +33,8 @@ class Totals:
     durations behind `lifetime`'s buckets. `lifetime` is all that was folded, merged.
     `armed` is False while the breaker has ServeWatch disarmed, `unwatched` counts calls
     and requests served meanwhile; `keep_share` is the share of rows now recorded;
-    `path_seconds` estimates the part of `overhead_seconds` spent inside requests;
+    `path_seconds` estimates the part of `overhead_seconds` spent inside requests, and
+    `row_seconds` is the part spent on rows; `calls` of the model were counted;
     `exemplars` are the latest traces behind the buckets of durations.
     """
 
@@ -58,6 +59,8 @@ class Totals:
         self.odd_latencies = 0
         self.overhead_seconds = 0.0
         self.path_seconds = 0.0
+        self.row_seconds = 0.0
+        self.calls = 0
         self.unwatched = 0
         self.armed = True
         self.keep_share = 1.0
