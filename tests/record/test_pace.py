@@ -49,10 +49,27 @@ def test_above_the_row_budget_the_share_is_what_fits() -> None:
 
 
 def test_above_the_cpu_budget_the_share_is_what_can_be_paid() -> None:
-    # 10,000 rows cost 40 ms: within 10 ms, of which 2 are spent otherwise, are 2,000
-    share = World(cpu_budget=0.01).second(10_000, on_rows=0.04, other=0.002)
+    # 10,000 rows cost 40 ms: within 10 ms are 2,500
+    share = World(cpu_budget=0.01).second(10_000, on_rows=0.04)
 
-    assert share == pytest.approx(0.2)
+    assert share == pytest.approx(0.25)
+
+
+def test_what_else_is_spent_leaves_less_for_rows() -> None:
+    world = World(cpu_budget=0.01)
+    for _ in range(100):  # of the 10 ms, 2 are spent otherwise
+        share = world.second(
+            10_000, on_rows=0.04 * world.recorder.keep_share, other=0.002
+        )
+
+    assert share == pytest.approx(0.2, rel=0.01)
+
+
+def test_few_rows_do_not_say_what_a_row_costs() -> None:
+    world = World(cpu_budget=0.01)
+    world.second(10, on_rows=0.1)  # as the first rows of a process do
+
+    assert world.second(5000, on_rows=0.005) == 1.0
 
 
 def test_some_rows_are_kept_however_little_is_left() -> None:

@@ -9,7 +9,8 @@ from servewatch.record.recorder import Recorder
 
 FLOOR = 500.0  # rows a second: of fewer, a block could not be judged
 LEAST_SECONDS = 0.2  # between two looks: less is noise
-MEMORY = 0.7  # of what a row cost before, against what it costs now
+ROW_MEMORY = 0.7  # of what a row cost before, against what it costs now
+OTHER_MEMORY = 0.9  # of everything else: a block is judged in one of ten beats
 
 
 class Pace:
@@ -35,6 +36,7 @@ class Pace:
         self._most = rows_per_second
         self._clock = clock
         self._row_seconds = 0.0
+        self._other_share = 0.0
         self.cpu_share = 0.0
         self._look()
 
@@ -65,13 +67,15 @@ class Pace:
             return
         self.cpu_share = spent / elapsed
         rows, row_seconds = self._recorded - recorded, self._on_rows - on_rows
-        if rows > 0:
+        other = max(0.0, spent - row_seconds) / elapsed
+        self._other_share += (1 - OTHER_MEMORY) * (other - self._other_share)
+        if rows >= FLOOR:  # of fewer, the cost of a drain is not the rows'
             cost = row_seconds / rows
             known = self._row_seconds or cost
-            self._row_seconds = MEMORY * known + (1 - MEMORY) * cost
+            self._row_seconds = ROW_MEMORY * known + (1 - ROW_MEMORY) * cost
         affordable = self._most
         if self._row_seconds > 0:
-            left = self._budget - (spent - row_seconds) / elapsed
+            left = self._budget - self._other_share
             affordable = min(affordable, max(FLOOR, left / self._row_seconds))
         rate = (self._received - received) / elapsed
         wanted = 1.0 if rate <= affordable else affordable / rate
