@@ -11,6 +11,9 @@ from servewatch.capture.messages import App, Message, Receive, Scope, Send
 from servewatch.capture.request import Request, current, enter, leave, reset
 from servewatch.capture.route import Routes
 from servewatch.capture.served import Served
+from servewatch.capture.span import error_type
+from servewatch.capture.tracing import tracing
+from servewatch.record.guard import guarded
 from servewatch.record.observation import Outcome
 from servewatch.record.recorder import Recorder
 from servewatch.record.totals import Totals
@@ -84,6 +87,9 @@ class ServeWatchMiddleware:
                             served.name = outer.name or outer.give_name()
                         served.began = clock()
                         token = enter(served)
+                        if self.recorder.spans is not None:
+                            spans = tracing(self.recorder)
+                            served.traced = spans.begin_request(scope)
             elif scope["type"] == "lifespan":
                 send = _flushing(self.watch, send)
         except Exception:  # noqa: BLE001 - then it is served unwatched
@@ -97,12 +103,19 @@ class ServeWatchMiddleware:
         except CancelledError:
             outcome = "client_closed"  # or the server stops; no fault of the app
             raise
+        except Exception as error:
+            if served.traced is not None:
+                served.error = error_type(error)
+            raise
         finally:
             try:
                 if not served.closed:
                     served.end(outcome)
             except Exception:  # noqa: BLE001 - what the app raised goes on
                 self.totals.fault("end")
+            if served.traced is not None:
+                with guarded(self.totals, "trace"):
+                    served.traced.leave()
             try:
                 reset(token)
             except Exception:  # noqa: BLE001 - it ended in another context

@@ -17,7 +17,9 @@ from servewatch.capture.request import (
     new_tuple,
     record,
 )
+from servewatch.capture.span import Traced
 from servewatch.capture.streams import AT_ONCE, NOTHING, follow
+from servewatch.capture.tracing import end_call, tracing
 from servewatch.record.keeping import rows_given, unsupported
 from servewatch.record.lane import LANE_BYTES, NO_LANE, Lane
 from servewatch.record.observation import NANO, Call, Snapshot
@@ -26,23 +28,34 @@ from servewatch.record.snapshot import NUMERIC, snapshot_features, snapshot_pred
 
 SCALARS = frozenset({float, int, str, bool, type(None)})
 FLOAT64 = np.dtype(np.float64)
+UNKEPT = unsupported("sampled out")._replace(total=0)
 
 
 class Begun(NamedTuple):
-    """A call on its way: who asked, with what, and when (ns; 0 where not known)."""
+    """A call on its way: who asked, with what, and when (ns; 0 where not known).
+
+    `features` are `UNKEPT` for a call of which there is but its span, `traced`.
+    """
 
     request: Request | None
     features: Snapshot
     began: int
+    traced: Traced | None = None
 
 
 class Calls:
     """Records the calls of one method, whatever it is given and answers."""
 
     def __init__(
-        self, function: Callable[..., Any], method: str, recorder: Recorder
+        self,
+        function: Callable[..., Any],
+        method: str,
+        recorder: Recorder,
+        *,
+        has_spans: bool = True,
     ) -> None:
         self.recorder = recorder
+        self._has_spans = has_spans
         self.lane = NO_LANE
         self._method = method
         self._parameters = _parameters(function, method)
@@ -61,13 +74,20 @@ class Calls:
             most = self.recorder.batch_rows
             if self.recorder.keep_share < 1.0:
                 most = min(most, self._sampled(request, value))
-                if most == 0:
-                    return None
-            features = snapshot_features(value, most, self._method)
-            began = clock()
+            if most:
+                features = snapshot_features(value, most, self._method)
+                began = clock()
+            elif self.recorder.spans is None:
+                return None
+            else:
+                features = UNKEPT
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             features = self.unreadable()
-        return Begun(request, features, began)
+        if self.recorder.spans is None or not self._has_spans:
+            return Begun(request, features, began)
+        rows = features.total if features is not UNKEPT else rows_given(value)
+        traced = tracing(self.recorder).begin_call(self._method, rows)
+        return Begun(request, features, clock() if began else 0, traced)
 
     def out_of(
         self, lane: Lane, raw: bytes | None, value: Any, began: int
@@ -93,10 +113,12 @@ class Calls:
 
     def fail(self, begun: Begun | None, error: BaseException) -> None:
         """Record a call that raised."""
-        if begun is not None:
+        if begun is not None and begun.features is not UNKEPT:
             self.record(begun, NOTHING, _since(begun.began), error=error)
         elif self.recorder.armed:
             self.recorder.totals.count_error(type(error).__name__)
+        if begun is not None and begun.traced is not None:
+            end_call(self.recorder, begun.traced, error)
 
     def finish(self, begun: Begun | None, result: Any) -> Any:
         """Record what was answered, now or when it comes; give it back."""
@@ -104,7 +126,11 @@ class Calls:
             return result
         if type(result) in AT_ONCE:
             self.record(begun, result, _since(begun.began))
+            if begun.traced is not None:
+                end_call(self.recorder, begun.traced)
             return result
+        if begun.traced is not None:  # it goes on, wherever it is read or awaited
+            begun.traced.leave()
         return follow(result, Later(self, begun))
 
     def unreadable(self) -> Snapshot:
@@ -123,7 +149,9 @@ class Calls:
     ) -> None:
         """Record one call with its *result*, or with the *error* it raised."""
         recorder, prediction = self.recorder, None
-        request, features, _ = begun
+        request, features, _, _ = begun
+        if features is UNKEPT:
+            return
         try:
             size = features.size
             if result is not NOTHING:
@@ -243,6 +271,8 @@ class Later:
             if type(result) is not list or len(result) != self._begun.features.total:
                 result = NOTHING
         self._calls.record(self._begun, result, seconds, error=error)
+        if self._begun.traced is not None:
+            end_call(self._calls.recorder, self._begun.traced, error)
 
     def lose(self, site: str) -> None:
         """Count a fault at *site*, and the rows that it cost."""

@@ -11,7 +11,8 @@ from servewatch.capture.ids import IdPool
 from servewatch.capture.messages import Message, Receive, Scope, Send
 from servewatch.capture.request import Request
 from servewatch.capture.route import Routes
-from servewatch.capture.tracing import Traced, tracing
+from servewatch.capture.span import Traced
+from servewatch.capture.tracing import tracing
 from servewatch.record.observation import Outcome
 from servewatch.record.totals import Totals
 

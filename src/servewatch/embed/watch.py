@@ -18,6 +18,7 @@ from servewatch.capture.request import RequestScope
 from servewatch.capture.specials import kind_for
 from servewatch.capture.stand_in import NO_MODEL, StandIn, hold, own, watched
 from servewatch.capture.streams import NOTHING
+from servewatch.capture.tracing import Tracing
 from servewatch.config import Config
 from servewatch.embed.cost import OwnCost
 from servewatch.embed.install import add, check_agreement, installed_in
@@ -98,6 +99,11 @@ class ServeWatch(StandIn):
             on_full=self._hasten,
         )
         self._cost = OwnCost(self.recorder, self.config)
+        self._tracing = Tracing(
+            self.recorder,
+            model=self.config.model,
+            version=self.config.model_version,
+        )
         self.monitor = Monitor(
             config=self.config,
             baseline=baseline,
