@@ -47,12 +47,17 @@ async def got(
     return setting.got
 
 
-async def _check(name: str, make: Callable[[], BaseException], before: int) -> int:
+async def check(
+    name: str,
+    make: Callable[[], BaseException],
+    before: int,
+    watching: Callable[[], Watching] = Watching,
+) -> int:
     """Fail each call of ours once; give how many there were."""
     bare = await got(name, watch=None, before=before, fault=Injected(make, None))
     wrong: dict[str, str] = {}
     for number in range(MOST_CALLS):
-        watch = Watching()
+        watch = watching()
         fault = Injected(make, number)
         mine = await got(name, watch=watch, before=before, fault=fault)
         counted = watch.totals.internal_errors
@@ -80,7 +85,7 @@ def _same(mine: Got, bare: Got) -> bool:
 def test_a_failing_call_of_ours_changes_nothing_and_is_counted_once(
     name: str, before: int
 ) -> None:
-    calls = asyncio.run(_check(name, EXCEPTIONS["ValueError"], before))
+    calls = asyncio.run(check(name, EXCEPTIONS["ValueError"], before))
 
     assert calls > 0 or name == "websocket"  # there is nothing of ours to fail
 
@@ -90,4 +95,4 @@ def test_a_failing_call_of_ours_changes_nothing_and_is_counted_once(
 @pytest.mark.parametrize("kind", EXCEPTIONS)
 @pytest.mark.parametrize(("name", "before"), RUNS)
 def test_whatever_exception_it_is(name: str, kind: str, before: int) -> None:
-    asyncio.run(_check(name, EXCEPTIONS[kind], before))
+    asyncio.run(check(name, EXCEPTIONS[kind], before))

@@ -13,7 +13,6 @@ from servewatch.capture.route import Routes
 from servewatch.capture.served import Served
 from servewatch.capture.span import error_type
 from servewatch.capture.tracing import tracing
-from servewatch.record.guard import guarded
 from servewatch.record.observation import Outcome
 from servewatch.record.recorder import Recorder
 from servewatch.record.totals import Totals
@@ -104,8 +103,11 @@ class ServeWatchMiddleware:
             outcome = "client_closed"  # or the server stops; no fault of the app
             raise
         except Exception as error:
-            if served.traced is not None:
-                served.error = error_type(error)
+            try:
+                if served.traced is not None:
+                    served.error = error_type(error)
+            except Exception:  # noqa: BLE001 - what the app raised goes on
+                self.totals.fault("trace")
             raise
         finally:
             try:
@@ -113,9 +115,11 @@ class ServeWatchMiddleware:
                     served.end(outcome)
             except Exception:  # noqa: BLE001 - what the app raised goes on
                 self.totals.fault("end")
-            if served.traced is not None:
-                with guarded(self.totals, "trace"):
+            try:
+                if served.traced is not None:
                     served.traced.leave()
+            except Exception:  # noqa: BLE001 - what the app raised goes on
+                self.totals.fault("trace")
             try:
                 reset(token)
             except Exception:  # noqa: BLE001 - it ended in another context
