@@ -87,6 +87,9 @@ class Lanes:
         self._numbers: dict[tuple[object, ...], int] = {}
         self._opening = Lock()
 
+    def __len__(self) -> int:
+        return len(self._lanes)
+
     def __getitem__(self, number: int) -> Lane:
         return self._lanes[number]
 
