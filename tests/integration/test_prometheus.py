@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 import pytest
 import uvicorn
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from servewatch import Baseline, ServeWatch
+from tests.capture.traces import installed
 
 pytestmark = pytest.mark.component
 
@@ -142,11 +144,11 @@ def get(url: str) -> bytes:
         return body
 
 
-def post(address: str, sent: list[dict[str, float]]) -> None:
+def post(address: str, sent: list[dict[str, float]], **headers: str) -> None:
     request = urllib.request.Request(
         f"http://{address}/predict",
         data=json.dumps(sent).encode(),
-        headers={"content-type": "application/json"},
+        headers={"content-type": "application/json", **headers},
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         assert answer.status == 200
@@ -169,6 +171,16 @@ class Setup:
         found = self.query(expression)
         return float(found[0]["value"][1]) if found else None
 
+    def exemplars(self, name: str, model: str) -> list[dict[str, Any]]:
+        now = time.time()
+        selected = f'servewatch_{name}_bucket{{model="{model}"}}'
+        query = urllib.parse.urlencode(
+            {"query": selected, "start": now - 600, "end": now + 60}
+        )
+        url = f"http://{self.prometheus}/api/v1/query_exemplars?{query}"
+        data: list[dict[str, Any]] = json.loads(get(url))["data"]
+        return data
+
 
 @pytest.fixture(scope="module")
 def setup(
@@ -177,6 +189,8 @@ def setup(
     program = require_component("prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     with ExitStack() as stack:
+        # Only what a caller has sampled is traced.
+        stack.enter_context(installed(ParentBased(ALWAYS_OFF)))
         calm = stack.enter_context(serving("calm"))
         shifted = stack.enter_context(serving("shifted"))
         scraping = prometheus(program, folder, [calm, shifted])
@@ -217,16 +231,8 @@ def test_counts_of_a_scrape_are_those_of_the_app(setup: Setup) -> None:
 
 
 def test_an_exemplar_comes_back_with_its_trace_id(setup: Setup) -> None:
-    selected = 'servewatch_request_duration_seconds_bucket{model="calm"}'
-
     def found() -> list[dict[str, Any]]:
-        now = time.time()
-        query = urllib.parse.urlencode(
-            {"query": selected, "start": now - 600, "end": now + 60}
-        )
-        url = f"http://{setup.prometheus}/api/v1/query_exemplars?{query}"
-        data: list[dict[str, Any]] = json.loads(get(url))["data"]
-        return data
+        return setup.exemplars("request_duration_seconds", "calm")
 
     wait_for(lambda: bool(found()), "an exemplar to be stored")
     (series,) = found()
@@ -234,6 +240,23 @@ def test_an_exemplar_comes_back_with_its_trace_id(setup: Setup) -> None:
     (exemplar,) = series["exemplars"]
     assert exemplar["labels"] == {"trace_id": TRACE}
     assert float(exemplar["value"]) == 0.043
+
+
+@pytest.mark.parametrize("name", ["request_duration", "inference_duration"])
+def test_a_served_requests_trace_comes_back_from_its_exemplar(
+    setup: Setup, name: str
+) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+    def found() -> set[str]:
+        post(setup.shifted, rows(1), traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+        return {
+            exemplar["labels"]["trace_id"]
+            for series in setup.exemplars(f"{name}_seconds", "shifted")
+            for exemplar in series["exemplars"]
+        }
+
+    wait_for(lambda: trace in found(), "the trace of a request to be stored")
 
 
 @pytest.mark.parametrize("target", ["calm", "shifted"])

@@ -120,7 +120,7 @@ class Exchange(NamedTuple):
         return None if self.name is None else self.name.decode("latin-1")
 
 
-ROW, CALLS = map(Exchange._fields.index, ("row", "calls"))
+ROW, CALLS, TOOK, TRACE = map(Exchange._fields.index, ("row", "calls", "took", "trace"))
 
 
 def counted_status(status: int, outcome: Outcome) -> int:

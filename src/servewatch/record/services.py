@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
@@ -10,9 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from servewatch.record.exemplars import DURATION_BOUNDS
 from servewatch.record.observation import (
     NANO,
+    TOOK,
+    TRACE,
     Call,
+    Exchange,
     Row,
     counted_status,
 )
@@ -27,9 +32,18 @@ Nanoseconds = NDArray[np.int64]
 class Services:
     """Counts what every model has, with or without a baseline."""
 
-    def __init__(self, layout: Layout, totals: Totals) -> None:
-        """Count by *layout*, and in *totals* what no window has a place for."""
+    def __init__(
+        self,
+        layout: Layout,
+        totals: Totals,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Count by *layout*, and in *totals* what no window has a place for.
+
+        *clock* gives the Unix time that exemplars are noted at.
+        """
         self._totals = totals
+        self._clock = clock
         self._cells: Callable[[str], slice] = layout.service
 
     def count_exchanges(
@@ -59,7 +73,27 @@ class Services:
             self._totals.count_requests(route, method, status, outcome, count)
             failed += count if counted_status(status, outcome) >= 500 else 0
         window.requests += len(exchanges)
+        if any(columns[TRACE]):
+            self._note_traces(exchanges)
         window.counts[self._cells("requests")] += (len(exchanges) - failed, failed)
+
+    def _note_traces(self, exchanges: Sequence[Sequence[Any]]) -> None:
+        """Note the last traced request of each bucket, and the slowest of all."""
+        traced = [each for each in exchanges if each[TRACE]]
+        at, note = self._clock(), self._totals.exemplars.note
+        seconds = np.array([each[TOOK] for each in traced]) / NANO
+        # `unique` finds the first of equal ones: backwards it is the last.
+        places = np.searchsorted(DURATION_BOUNDS, seconds)[::-1]
+        _, found = np.unique(places, return_index=True)
+        chosen = [*(len(traced) - 1 - found).tolist(), int(seconds.argmax())]
+        for exchange in (Exchange(*traced[index]) for index in chosen):
+            trace = exchange.trace or ""
+            note("request_seconds", exchange.request_seconds, trace, at)
+            if exchange.first_byte_seconds is not None:
+                note("first_byte_seconds", exchange.first_byte_seconds, trace, at)
+            for call in exchange.calls or ():
+                if call.seconds is not None and call.error is None:
+                    note("inference_seconds", call.seconds, trace, at)
 
     def count_rows(self, rows: Sequence[Row], window: Window) -> None:
         """Count the durations of calls in their lane."""
