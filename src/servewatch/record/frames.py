@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from math import inf
+from math import hypot, inf
 from sys import getsizeof, modules
 from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from servewatch.record.keeping import WIDEST
 
 STORED = 1_000_000  # values of a sparse matrix that are turned into rows in time
 EXACT = 2.0**53  # beyond it, integers change when they become float64
+FEW = 256  # values
+INDEXES = 16  # of columns, remembered: about one a client that keeps its own
 VALUE_BYTES = 16
 SERIES = frozenset(
     {"pandas.Series", "polars.Series", "pyarrow.Array", "pyarrow.ChunkedArray"}
@@ -64,7 +67,13 @@ def known(value: object) -> str | None:
     >>> known([1.0]) is None
     True
     """
-    for kind in type(value).__mro__:
+    kind: Any = type(value)
+    return _known(kind)
+
+
+@lru_cache(maxsize=256)  # and no more: a caller may make types without end
+def _known(given: type) -> str | None:
+    for kind in given.__mro__:
         name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
         if name in _KNOWN:
             return name
@@ -76,6 +85,17 @@ def is_column(value: object) -> bool:
     if isinstance(value, np.ndarray):
         return value.ndim in {1, 2}
     return isinstance(value, list | tuple) or known(value) in SERIES
+
+
+def column(item: Any) -> Any:
+    """Give a column among a dict's values as a flat array or a sequence."""
+    if isinstance(item, np.ndarray):
+        return np.reshape(item, -1)
+    if isinstance(item, list | tuple):
+        return item
+    series = plain(item, 0)
+    assert isinstance(series, Labelled)
+    return series.values
 
 
 def plain(value: Any, small: int) -> Small | Large | Labelled | Any:
@@ -93,7 +113,7 @@ def plain(value: Any, small: int) -> Small | Large | Labelled | Any:
         case "pyarrow.RecordBatch":
             return _arrow(modules["pyarrow"].Table.from_batches([value]), small)
         case "pandas.Series":
-            return Labelled(tuple(value.index.tolist()), value.tolist())
+            return Labelled(_labels.of(value.index), value.tolist())
         case "polars.Series":
             return Labelled(None, value.to_list())
         case "pyarrow.Array" | "pyarrow.ChunkedArray":
@@ -106,20 +126,56 @@ def plain(value: Any, small: int) -> Small | Large | Labelled | Any:
 
 
 def _pandas(frame: Any, small: int) -> Small | Large:
-    rows, columns = frame.shape
+    names = frame.columns
+    rows, columns = len(frame), len(names)
     if rows <= small:
         matrix = frame.to_numpy()
-        if matrix.dtype.kind != "f" or not (np.abs(matrix) >= EXACT).any():
-            return Small(tuple(frame.columns), matrix)
+        if matrix.dtype.kind != "f" or _is_exact(matrix):
+            return Small(_labels.of(names), matrix)
     row_bytes = float(VALUE_BYTES * columns)
     if rows:
         row_bytes += sum(map(getsizeof, frame.iloc[0].tolist()))
     return Large(
-        tuple(frame.columns),
+        _labels.of(names),
         rows,
         row_bytes,
         lambda picks: frame.copy() if picks is None else frame.iloc[picks],
     )
+
+
+def _is_exact(matrix: NDArray[Any]) -> bool:
+    """Whether integers among these floats, if there were any, are what they were."""
+    if matrix.size <= FEW:  # a sixth of the price of a pass of numpy's
+        norm = hypot(*matrix.ravel().tolist())
+        if norm < EXACT:  # no value is larger; not so where one is NaN
+            return True
+    return not (np.abs(matrix) >= EXACT).any()
+
+
+class _Labels:
+    """Remembers what is in the indexes seen last: reading one takes longer than a row.
+
+    An index never changes and is told by its identity. It is not kept alive, lest it
+    keeps the frame of a caller who slices large ones.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[ref[Any], tuple[Any, ...]]] = {}
+
+    def of(self, index: Any) -> tuple[Any, ...]:
+        """Give the labels in *index*."""
+        found = self._seen.get(id(index))
+        if found is not None and found[0]() is index:  # else the number is another's
+            return found[1]
+        labels = tuple(index.tolist())
+        if len(self._seen) >= INDEXES:
+            self._seen.clear()
+        if len(labels) <= WIDEST:
+            self._seen[id(index)] = ref(index), labels
+        return labels
+
+
+_labels = _Labels()
 
 
 def _polars(frame: Any, small: int) -> Small | Large:

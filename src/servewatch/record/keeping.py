@@ -95,6 +95,12 @@ class Keep:
 
         Predictions keep the very rows that their features kept.
         """
+        if (
+            self.paired is None
+            and rows <= self.batch_rows
+            and rows * row_bytes <= SNAPSHOT_BYTES // 2  # as far as can be from a draw
+        ):
+            return None
         kept = min(rows, self.batch_rows, max(1, int(SNAPSHOT_BYTES / (row_bytes + 1))))
         paired = self.paired
         if paired is not None and paired.form != "unsupported":
@@ -152,7 +158,8 @@ def size_of(items: tuple[Any, ...]) -> int:
     """
     if FLAT_KINDS.issuperset(map(type, items)):
         return VALUE_BYTES * len(items)
-    return sum(map(getsizeof, items)) + 8 * len(items)
+    others = [item for item in items if type(item) not in FLAT_KINDS]
+    return VALUE_BYTES * len(items) + sum(map(getsizeof, others))
 
 
 def unsupported(reason: str, rows: int = 1) -> Snapshot:
@@ -160,8 +167,9 @@ def unsupported(reason: str, rows: int = 1) -> Snapshot:
     return Snapshot("unsupported", None, reason, 0, 0, rows)
 
 
-def raw_array(value: NDArray[Any], rows: int, total: int) -> Snapshot:
+def raw_array(
+    value: NDArray[Any], rows: int, total: int, names: tuple[Any, ...] | None = None
+) -> Snapshot:
     """Copy a numeric array."""
-    raw = value.tobytes()
-    shape = value.shape
-    return Snapshot("bytes", None, raw, rows, len(raw), total, value.dtype, shape)
+    raw, shape, dtype = value.tobytes(), value.shape, value.dtype
+    return Snapshot("bytes", names, raw, rows, len(raw), total, dtype, shape)

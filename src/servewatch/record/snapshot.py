@@ -17,7 +17,7 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import NDArray
 
-from servewatch.record import frames
+from servewatch.record import frames, usual
 from servewatch.record.keeping import (
     FLAT_KINDS,
     ROW_BYTES,
@@ -33,7 +33,7 @@ from servewatch.record.keeping import (
 )
 from servewatch.record.observation import Snapshot
 
-NUMERIC = frozenset("fiub")
+NUMERIC = usual.NUMERIC
 FLOAT64 = np.dtype(np.float64)
 USUAL_BYTES = 512 * 1024  # nothing to refuse
 _new = tuple.__new__  # a third of the price of a named tuple's constructor
@@ -56,6 +56,9 @@ def snapshot_features(value: object, batch_rows: int, method: str = "") -> Snaps
                 raw = array.tobytes()
                 data = ("bytes", None, raw, rows, len(raw), rows, dtype, shape, None)
                 return _new(Snapshot, data)
+    row = usual.one_row(value)
+    if row is not None:
+        return row
     keep = Keep(batch_rows, None, method)
     copied = _copy(value, keep)
     return copied if keep.taken is None else copied._replace(picks=keep.taken)
@@ -102,7 +105,7 @@ def _foreign(plain: Any, keep: Keep) -> Snapshot:
     """Copy what a library of frames held."""
     if isinstance(plain, frames.Small):
         if isinstance(plain.data, np.ndarray):
-            return _array(plain.data, keep)._replace(names=plain.names)
+            return _array(plain.data, keep, plain.names)
         return _rows(plain.names, plain.data, keep)
     if isinstance(plain, frames.Labelled):
         labels = plain.labels
@@ -147,7 +150,9 @@ def _scalar(value: Any, _keep: Keep) -> Snapshot:
     return unsupported("unsupported")
 
 
-def _array(value: NDArray[Any], keep: Keep) -> Snapshot:
+def _array(
+    value: NDArray[Any], keep: Keep, names: tuple[Any, ...] | None = None
+) -> Snapshot:
     if value.ndim == 0:
         return _scalar(value.item(), keep)
     rows = len(value)
@@ -166,8 +171,8 @@ def _array(value: NDArray[Any], keep: Keep) -> Snapshot:
     if value.ndim == 1:
         return _flat(kept, len(kept), rows)
     if kept.dtype.kind in NUMERIC:
-        return raw_array(kept, len(kept), rows)
-    return _rows(None, kept.tolist(), keep, total=rows)
+        return raw_array(kept, len(kept), rows, names)
+    return _rows(names, kept.tolist(), keep, total=rows)
 
 
 def _flat(value: NDArray[Any], rows: int, total: int) -> Snapshot:
@@ -239,7 +244,7 @@ def _mapping(value: Mapping[Any, Any], keep: Keep) -> Snapshot:
 def _columns(names: tuple[Any, ...], items: tuple[Any, ...], keep: Keep) -> Snapshot:
     if len(items) == 1 and getattr(items[0], "ndim", 1) == 2 and items[0].shape[1] > 1:
         return _copy(items[0], keep)  # one tensor: its name is no feature's
-    columns = list(map(_column, items))
+    columns = list(map(frames.column, items))
     lengths = set(map(len, columns))
     total = max(lengths)
     if len(lengths) > 1:
@@ -259,16 +264,6 @@ def _columns(names: tuple[Any, ...], items: tuple[Any, ...], keep: Keep) -> Snap
     kept = len(data[0])
     size = sum(getattr(c, "nbytes", VALUE_BYTES * kept) for c in data)
     return Snapshot("columns", names, data, kept, size, total)
-
-
-def _column(item: Any) -> Any:
-    if isinstance(item, np.ndarray):
-        return np.reshape(item, -1)
-    if isinstance(item, list | tuple):
-        return item
-    series = frames.plain(item, 0)
-    assert isinstance(series, frames.Labelled)
-    return series.values
 
 
 def _mappings(value: Sequence[Any], keep: Keep) -> Snapshot:
