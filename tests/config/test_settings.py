@@ -50,6 +50,8 @@ BAD: list[tuple[str, object]] = [
     ("block_rows", 50.0),
     ("grace_seconds", -1),
     ("bins", 1),
+    ("served_events", -0.1),
+    ("served_events", 1.1),
     ("bins", 161),
     ("bins", True),
     ("tolerance_warn", 0),

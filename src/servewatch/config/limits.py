@@ -94,6 +94,9 @@ LIMITS: Mapping[str, Limit] = {
         lambda value: 0 < cast("float", value) <= 1, "a share above 0, at most 1"
     ),
     "rows_per_second": _above(0),
+    "served_events": Limit(
+        lambda value: 0 <= cast("float", value) <= 1, "a share from 0 to 1"
+    ),
     "prefix": _written_as(PREFIX, "empty or a path such as '/internal'"),
     "token": _written_as(TOKEN, "visible ASCII characters without blanks"),
     "prediction_id_header": _written_as(HEADER, "a header name in lower case"),

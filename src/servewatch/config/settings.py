@@ -81,6 +81,10 @@ class Config:
     metrics_open: bool = True  # scrapers rarely carry tokens
     prediction_id_header: str | None = "x-prediction-id"  # None: answers untouched
 
+    # Share of requests to tell by an event each, 0 for none: a line costs as much as
+    # everything else about a request, and logs are stored and searched for money.
+    served_events: float = 0.0
+
     # State. Memory needs nothing; the others are for several workers.
     state_dir: str | None = None
     store: str = "memory"

@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import time
 from dataclasses import replace
 
 from servewatch.baseline import Baseline
+from servewatch.capture.tracing import Tracing
 from servewatch.config import Config
 from servewatch.errors import ConfigError
+from servewatch.expose.events import Events
+from servewatch.expose.served import ServedEvents
+from servewatch.record.drain import Drain
+from servewatch.record.outliers import Outliers
+from servewatch.record.recorder import Recorder
 from servewatch.store.memory import MemoryStore
 
 
@@ -42,6 +49,38 @@ def store_for(config: Config) -> MemoryStore:
                 remedy=f"leave {name} out: state is kept in memory",
             )
     return MemoryStore()
+
+
+def tracing_for(recorder: Recorder, config: Config) -> Tracing:
+    """Give what makes the spans of *config*'s model, should there be any.
+
+    >>> recorder = Recorder()
+    >>> tracing_for(recorder, Config()) is recorder.spans
+    True
+    """
+    return Tracing(recorder, model=config.model, version=config.model_version)
+
+
+def served_events(events: Events, config: Config, drain: Drain) -> ServedEvents | None:
+    """Give what tells of requests that *drain* delivers; None where none are wanted.
+
+    >>> import numpy as np
+    >>> from servewatch.sketch.layout import NO_COLUMNS
+    >>> drain = Drain(Recorder(), NO_COLUMNS, rng=np.random.default_rng(1))
+    >>> served_events(Events("demand"), Config(), drain) is None
+    True
+    """
+    if not config.served_events:
+        return None
+    served = ServedEvents(
+        events,
+        Outliers(drain.layout, drain.recorder.lanes),
+        share=config.served_events,
+        version=config.model_version,
+        clock=time.time,
+    )
+    drain.on_served = served.take
+    return served
 
 
 def worker_name() -> str:

@@ -18,11 +18,16 @@ from servewatch.capture.request import RequestScope
 from servewatch.capture.specials import kind_for
 from servewatch.capture.stand_in import NO_MODEL, StandIn, hold, own, watched
 from servewatch.capture.streams import NOTHING
-from servewatch.capture.tracing import Tracing
 from servewatch.config import Config
 from servewatch.embed.cost import OwnCost
 from servewatch.embed.install import add, check_agreement, installed_in
-from servewatch.embed.parts import named_by, store_for, worker_name
+from servewatch.embed.parts import (
+    named_by,
+    served_events,
+    store_for,
+    tracing_for,
+    worker_name,
+)
 from servewatch.embed.told import tell_baseline, tell_joined, tell_started
 from servewatch.expose.app import Exposed
 from servewatch.expose.events import Events
@@ -99,31 +104,27 @@ class ServeWatch(StandIn):
             on_full=self._hasten,
         )
         self._cost = OwnCost(self.recorder, self.config)
-        self._tracing = Tracing(
-            self.recorder,
-            model=self.config.model,
-            version=self.config.model_version,
-        )
+        self._tracing = tracing_for(self.recorder, self.config)
+        drain = Drain(self.recorder, layout, rng=np.random.default_rng())
         self.monitor = Monitor(
             config=self.config,
             baseline=baseline,
             store=store_for(self.config),
-            drain=Drain(self.recorder, layout, rng=np.random.default_rng()),
+            drain=drain,
             totals=self.totals,
             clock=anchored_clock(),
             worker=self.config.worker or worker_name(),
         )
         self.monitor.own_cost = self._cost.described
+        rights = Rights(self.config.token, self.config.metrics_open)
         self.exposed = Exposed(
-            self.monitor,
-            rights=Rights(self.config.token, self.config.metrics_open),
-            prefix=self.config.prefix,
-            clock=time.monotonic,
+            self.monitor, rights=rights, prefix=self.config.prefix, clock=time.monotonic
         )
         self.own_paths = self.exposed.own_paths
         self.prediction_id_header = self.config.prediction_id_header
         self._events = Events(self.config.model)
         self.monitor.add_listener(self._events.change)
+        self._served = served_events(self._events, self.config, drain)
         # Four beats a block at least: rows are filed under the block they came in.
         self._heartbeat = Heartbeat(
             self._beat,
@@ -205,6 +206,8 @@ class ServeWatch(StandIn):
         report = self.monitor.tick()
         self._events.observe(report, self.monitor.health())
         self.exposed.renew()
+        if self._served is not None:
+            self._served.write()
 
     def __repr__(self) -> str:
         return f"ServeWatch({own(self).get('__wrapped__')!r})"

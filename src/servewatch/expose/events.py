@@ -32,6 +32,7 @@ EVENTS: Mapping[str, str] = {
     "data.insufficient": "A stream that had a verdict no longer has the data for one.",
     "data.sufficient": "That stream has a verdict again.",
     "gate.changed": "The gate's verdict changed: pass, fail or inconclusive.",
+    "prediction.served": "A request, of the share that `served_events` wants told.",
     "monitor.degraded": "ServeWatch itself is not well; `reasons` say why.",
     "monitor.recovered": "ServeWatch is well again.",
 }

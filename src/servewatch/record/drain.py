@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from time import thread_time
 
@@ -14,7 +14,7 @@ from servewatch.record.folding import RowFolder, Tally, assign
 from servewatch.record.forking import renew_after_fork
 from servewatch.record.guard import guarded
 from servewatch.record.joining import join
-from servewatch.record.recorder import Recorder
+from servewatch.record.recorder import Exchanged, Recorder
 from servewatch.record.services import Services
 from servewatch.sketch.encode import Values
 from servewatch.sketch.fold import EncodedRows
@@ -28,13 +28,17 @@ class Drain:
     def __init__(
         self, recorder: Recorder, layout: Layout, *, rng: np.random.Generator
     ) -> None:
-        """Fold by *layout*; *rng* draws the keys of the rows' reservoir."""
+        """Fold by *layout*; *rng* draws the keys of the rows' reservoir.
+
+        `on_served` is told of each drain's requests, and must not take long.
+        """
         self.recorder = recorder
         self.layout = layout
         self.totals = recorder.totals
         self.totals.watch(layout)
         self._folder = RowFolder(layout, self.totals, rng)
         self._services = Services(layout, self.totals)
+        self.on_served: Callable[[Sequence[Exchanged]], None] | None = None
         self._lock = threading.Lock()
         renew_after_fork(self)
 
@@ -51,6 +55,8 @@ class Drain:
             delta = Window.empty(self.layout, window.start, window.end)
             with guarded(self.totals, "count"):
                 self._services.count_exchanges(taken.exchanges, delta)
+                if self.on_served is not None:
+                    self.on_served(taken.exchanges)
             tally = Tally()
             counted = thread_time()
             with guarded(self.totals, "drain"):
