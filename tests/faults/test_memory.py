@@ -27,7 +27,9 @@ class Model:
     def predict(self, rows):
         return np.zeros(len(rows))
 
-watch = ServeWatch(Model(), block_seconds=3600)
+watch = ServeWatch(
+    Model(), block_seconds=3600, cpu_budget=1.0, rows_per_second=1e9
+)
 random = np.random.default_rng(1)
 rows = list(random.normal(size=(997, 1, 8)))
 records = [dict(zip("abcdefgh", row[0].tolist())) | {"s": f"s{i}"}

@@ -11,8 +11,6 @@ from servewatch.capture.messages import App, Message, Receive, Scope, Send
 from servewatch.capture.request import Request, current, enter, leave, reset
 from servewatch.capture.route import Routes
 from servewatch.capture.served import Served
-from servewatch.capture.span import error_type
-from servewatch.capture.tracing import tracing
 from servewatch.record.observation import Outcome
 from servewatch.record.recorder import Recorder
 from servewatch.record.totals import Totals
@@ -62,33 +60,33 @@ class ServeWatchMiddleware:
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Serve one connection."""
-        app, served, token = self.app, None, None
+        app, served, token, traced = self.app, None, None, None
         try:
             if scope["type"] == "http":
                 path = scope.get("path")
                 if scope.get("root_path"):
                     path = _local_path(scope)
+                recorder, outer = self.recorder, current()
+                if outer is not None:
+                    outer = _around(outer, scope)
                 if path in self.own_paths and self.watch.exposed is not None:
                     app = self.watch.exposed
-                elif self.recorder.armed or self.recorder.is_recording():
-                    outer = current()
+                elif (recorder.armed or recorder.is_recording()) and (
+                    outer is None or outer.recorder is not recorder
+                ):  # installed twice, it is one request
+                    served = Served()
+                    served.asgi = self
+                    served.recorder = recorder
+                    served.scope = scope
+                    served.wrapped_receive = receive
+                    served.wrapped_send = send
+                    served.row = served.name = None
                     if outer is not None:
-                        outer = _around(outer, scope)
-                    # Installed twice, it is one request.
-                    if outer is None or outer.recorder is not self.recorder:
-                        served = Served()
-                        served.asgi = self
-                        served.recorder = self.recorder
-                        served.scope = scope
-                        served.wrapped_receive = receive
-                        served.wrapped_send = send
-                        if outer is not None:
-                            served.name = outer.name or outer.give_name()
-                        served.began = clock()
-                        token = enter(served)
-                        if self.recorder.spans is not None:
-                            spans = tracing(self.recorder)
-                            served.traced = spans.begin_request(scope)
+                        served.name = outer.name or outer.give_name()
+                    if recorder.spans is not None:
+                        traced = served.begin_span()
+                    served.began = clock()
+                    token = enter(served)
             elif scope["type"] == "lifespan":
                 send = _flushing(self.watch, send)
         except Exception:  # noqa: BLE001 - then it is served unwatched
@@ -97,32 +95,23 @@ class ServeWatchMiddleware:
             await app(scope, receive, send)
             return
         outcome: Outcome | None = None
+        raised = None
         try:
             await app(scope, served.receive, served.send)
         except CancelledError:
             outcome = "client_closed"  # or the server stops; no fault of the app
             raise
         except Exception as error:
-            try:
-                if served.traced is not None:
-                    served.error = error_type(error)
-            except Exception:  # noqa: BLE001 - what the app raised goes on
-                self.totals.fault("trace")
+            raised = error.__class__
             raise
         finally:
             try:
-                if not served.closed:
-                    served.end(outcome)
-            except Exception:  # noqa: BLE001 - what the app raised goes on
-                self.totals.fault("end")
-            try:
-                if served.traced is not None:
-                    served.traced.leave()
-            except Exception:  # noqa: BLE001 - what the app raised goes on
-                self.totals.fault("trace")
-            try:
+                if traced is not None or not served.closed:
+                    served.leave(outcome, raised)
                 reset(token)
-            except Exception:  # noqa: BLE001 - it ended in another context
+            except Exception:  # noqa: BLE001 - what the app raised goes on
+                if current() is served:  # else it ended in another context
+                    self.totals.fault("leave")
                 leave(token)
 
 

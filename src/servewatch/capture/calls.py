@@ -189,7 +189,7 @@ class Calls:
             # The first call of an open request: what most requests consist of.
             request.next_row = first + features.total
             request.held = size + TUPLE_BYTES
-            request.calls = [call]
+            request.calls, request.usual = [call], False
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             recorder.totals.fault("model")
             recorder.totals.drop("internal", features.total)

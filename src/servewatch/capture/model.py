@@ -109,9 +109,8 @@ def _called(function: Function, calls: Calls) -> Function:  # noqa: C901 - see `
                 elif request is None:
                     recorder.lone_rows.append(row)
                     return result
-                elif request.next_row == 0 and request.takes(recorder):
-                    request.row = row
-                    request.next_row = 1
+                elif request.usual and not request.row and request.recorder is recorder:
+                    request.row, request.next_row = row, 1
                     return result
             return calls.finish(calls.out_of(lane, raw, value, began), result)
         except Exception:  # noqa: BLE001 - the answer is there all the same

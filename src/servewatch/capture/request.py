@@ -29,6 +29,7 @@ class Request:
     row: Row | None = None  # the first call, where it is one row in its lane
     calls: list[Call] | None = None
     closed = False
+    usual = True  # none of what follows has happened, and `calls` is None
     next_row = 0
     held = 0  # bytes of calls, but for one row in its lane
     keeps: bool | None = None  # its rows, while only a share is kept
@@ -96,6 +97,7 @@ def _calls(request: Request) -> list[Call]:
     calls = request.calls
     if calls is None:
         calls = request.calls = []
+        request.usual = False
     if request.row is not None:
         calls.append(request.recorder.lanes.whole(request.row, request.id))
         request.row = None

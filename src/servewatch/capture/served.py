@@ -44,7 +44,7 @@ class Served(Request):
     asked = False  # for the first message
     whole = False  # all of the answer was handed over
     traced: Traced | None = None  # its span
-    error: str | None = None  # what the application raised, while traced
+    error: type[Exception] | None = None  # what the application raised
 
     @property
     def id(self) -> str:
@@ -71,7 +71,7 @@ class Served(Request):
         message = await self.wrapped_receive()
         try:
             if message["type"] == "http.disconnect":
-                self.gone = True
+                self.gone, self.usual = True, False
         except Exception:  # noqa: BLE001 - a server's odd message is the app's to judge
             self.asgi.totals.fault("receive")
         return message
@@ -82,6 +82,7 @@ class Served(Request):
         An answer in one piece is complete once it is handed over. Of one in several,
         a server may refuse any, which is how it says that the client is gone.
         """
+        kind = None
         try:
             kind = message["type"]
             if kind == "http.response.start":
@@ -99,43 +100,38 @@ class Served(Request):
                         headers.append((asgi.header, own))
                     message = {**message, "headers": headers}
             elif kind == "http.response.body":
-                if self.first or message.get("more_body"):
-                    return self._send_part(message, bool(message.get("body")))
-                self.whole = True
-                scope, recorder = self.scope, self.recorder
+                if message.get("more_body") or not self.usual:
+                    return self._send_odd(message)
+                scope, waiting = self.scope, self.recorder.exchanges
                 route = scope.get("route")
-                if (  # what most requests are: the others end in `end`
+                if (  # else the template takes more to find, or there is no room
                     route is None
-                    or self.gone
-                    or self.closed
-                    or self.calls
                     or "app_root_path" in scope
                     or "fastapi" in scope
                     or type(route.path) is not str
-                    or len(recorder.exchanges) >= recorder.exchange_room
+                    or len(waiting) >= self.recorder.exchange_room
                 ):
-                    self.end("client_closed" if self.gone else "ok")
+                    self.end("ok")
                 else:
                     took = clock() - self.began
-                    recorder.exchanges.append(
-                        (
-                            route.path,
-                            scope["method"],
-                            self.status,
-                            took,
-                            took,
-                            "ok",
-                            self.row,
-                            None,
-                            self.name,
-                            None,
-                        )
-                    )
-                    self.closed = True
+                    method, name = scope["method"], self.name
+                    fields = (route.path, method, self.status, took, took, "ok")
+                    waiting.append((*fields, self.row, None, name, None))
+                    self.closed, self.usual = True, False
             elif kind in {"http.response.zerocopysend", "http.response.pathsend"}:
                 return self._send_part(message, has_bytes=True)
         except Exception:  # noqa: BLE001 - the server will say what is wrong with it
             self.asgi.totals.fault("send")
+            self.whole = kind == "http.response.body"
+        return self.wrapped_send(message)
+
+    def _send_odd(self, message: Message) -> Awaitable[None]:
+        """Pass on a body's message of a request that is not like most."""
+        if self.first or message.get("more_body"):
+            self.usual = False
+            return self._send_part(message, bool(message.get("body")))
+        self.whole = True
+        self.end("client_closed" if self.gone else "ok")
         return self.wrapped_send(message)
 
     async def _send_part(self, message: Message, has_bytes: bool) -> None:  # noqa: FBT001 - private
@@ -160,7 +156,7 @@ class Served(Request):
         """
         if self.closed:
             return
-        self.closed = True
+        self.closed, self.usual = True, False
         try:
             took = clock() - self.began
             if outcome is None:
@@ -183,6 +179,26 @@ class Served(Request):
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             self.asgi.totals.fault("end")
             self.asgi.totals.drop("internal", self.next_row)
+
+    def begin_span(self) -> Traced | None:
+        """Begin the request's span, where a tracer provider is installed."""
+        self.traced = tracing(self.recorder).begin_request(self.scope)
+        self.usual = self.traced is None
+        return self.traced
+
+    def leave(self, outcome: Outcome | None, raised: type[Exception] | None) -> None:
+        """End what is still open now that the application is over."""
+        try:
+            self.error = raised
+            if not self.closed:
+                self.end(outcome)
+        except Exception:  # noqa: BLE001 - what the app raised goes on
+            self.asgi.totals.fault("end")
+        if self.traced is not None:
+            try:
+                self.traced.leave()
+            except Exception:  # noqa: BLE001 - likewise
+                self.asgi.totals.fault("trace")
 
     def _end_span(self, route: str, outcome: Outcome) -> str | None:
         """End the request's span; give the trace it belongs to, if it is sampled."""

@@ -79,13 +79,13 @@ class Tracing:
         route: str,
         status: int,
         outcome: Outcome,
-        error: str | None,
+        error: type[Exception] | None,
         name: bytes | None,
         rows: int,
     ) -> str | None:
         """Say what became of a request, and end its span; give a sampled trace's id.
 
-        *status* is 0 where none was sent; *error* names the application's exception.
+        *status* is 0 where none was sent; *error* is what the application raised.
         """
         try:
             if traced.span.is_recording():
@@ -97,10 +97,11 @@ class Tracing:
                 if name is not None:
                     facts["servewatch.prediction_id"] = name.decode("latin-1")
                 if traced.is_own:
-                    said, error = said_of_answer(route, status, outcome, error)
+                    kind = None if error is None else error_type(error)
+                    said, kind = said_of_answer(route, status, outcome, kind)
                     if "http.route" in said:
                         traced.span.update_name(f"{first_name(scope)} {route}")
-                    traced.describe(facts | said, error)
+                    traced.describe(facts | said, kind)
                 else:
                     traced.describe(facts, None)
         except Exception:  # noqa: BLE001 - it says less then
@@ -131,7 +132,7 @@ class Tracing:
         try:
             traced.leave()
             if isinstance(error, Exception):  # no cancellation, no reader who left
-                traced.describe({}, error_type(error))
+                traced.describe({}, error_type(type(error)))
         except Exception:  # noqa: BLE001 - it says less then
             self._fault()
         self._end(traced)
