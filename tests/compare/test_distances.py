@@ -157,3 +157,34 @@ def test_binary_js_equals_scipys() -> None:
     expected = distance.jensenshannon([0.2, 0.8], [0.55, 0.45], 2)
 
     assert float(binary_js(0.2, 0.55)) == pytest.approx(expected, abs=1e-14)
+
+
+def test_a_thousand_columns_at_once_are_what_each_is_alone() -> None:
+    rng = np.random.default_rng(5)
+    sizes = rng.integers(1, 30, 1000)
+    starts = np.cumsum(sizes) - sizes
+    reference, current = (rng.poisson(mean, sizes.sum()) for mean in (2.0, 50.0))
+    together = compare(reference, current, starts)
+
+    for column in range(0, 1000, 37):
+        cells = slice(starts[column], starts[column] + sizes[column])
+        alone = compare(reference[cells], current[cells], np.array([0]))
+        for kind, found in together.items():
+            for field in ("value", "debiased", "noise"):
+                assert getattr(found, field)[column] == pytest.approx(
+                    getattr(alone[kind], field)[0], abs=1e-12, nan_ok=True
+                )
+
+
+def test_a_column_of_very_many_cells_is_compared() -> None:
+    reference = np.ones(20_003, dtype=np.int64)
+    current = reference.copy()
+    current[20_000:] = [0, 2, 1]
+
+    found = compare(reference, current, np.array([0, 20_000]))
+
+    assert found["hellinger"].value[0] == pytest.approx(0.0, abs=1e-7)
+    # shares of thirds against 0, 2/3, 1/3
+    assert found["hellinger"].value[1] == pytest.approx(
+        np.sqrt(1 - np.sqrt(2) / 3 - 1 / 3), abs=1e-12
+    )
