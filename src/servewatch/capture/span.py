@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import Token
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Span
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, SpanKind, StatusCode
 
 Facts = dict[str, str | int]
+
+
+class Api(NamedTuple):
+    """What is used of OpenTelemetry: an `import` in a function costs each time."""
+
+    attach: Callable[[Context], Token[Context]]
+    detach: Callable[[Token[Context]], None]
+    in_context: Callable[[Span], Context]
+    current: Callable[[], Span]
+    server: SpanKind
+    failed: StatusCode
+
+
+@cache
+def api() -> Api:
+    """Import OpenTelemetry; asked only where a provider is installed."""
+    from opentelemetry.context import attach, detach
+    from opentelemetry.trace import (
+        SpanKind,
+        StatusCode,
+        get_current_span,
+        set_span_in_context,
+    )
+
+    return Api(
+        attach,
+        detach,
+        set_span_in_context,
+        get_current_span,
+        SpanKind.SERVER,
+        StatusCode.ERROR,
+    )
 
 
 class Traced:
@@ -28,10 +63,8 @@ class Traced:
 
     def enter(self) -> None:
         """Make the span the current one."""
-        from opentelemetry.context import attach
-        from opentelemetry.trace import set_span_in_context
-
-        self.token = attach(set_span_in_context(self.span))
+        known = api()
+        self.token = known.attach(known.in_context(self.span))
 
     def leave(self) -> None:
         """Make current what was so before, unless this is another context by now.
@@ -46,17 +79,13 @@ class Traced:
             except ValueError:
                 return
         elif token is not None:  # a runtime context of somebody else's making
-            from opentelemetry.context import detach
-
-            detach(token)
+            api().detach(token)
 
     def describe(self, facts: Facts, error: str | None) -> None:
         """Set attributes; the type of an *error*, and no word of its text, fails it."""
         if error is not None:
-            from opentelemetry.trace import StatusCode
-
             facts["error.type"] = error
-            self.span.set_status(StatusCode.ERROR)
+            self.span.set_status(api().failed)
         if facts:
             self.span.set_attributes(facts)
 

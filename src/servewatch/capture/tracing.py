@@ -17,7 +17,7 @@ from servewatch.capture.semantics import (
     said_at_first,
     said_of_answer,
 )
-from servewatch.capture.span import Facts, Traced, error_type
+from servewatch.capture.span import Facts, Traced, api, error_type
 from servewatch.capture.traceparent import caller_context
 from servewatch.record.forking import renew_after_fork
 from servewatch.record.observation import Outcome
@@ -56,15 +56,14 @@ class Tracing:
             tracer = self._tracer or self._look_up()
             if tracer is None:
                 return None
-            from opentelemetry.trace import SpanKind, get_current_span
-
-            outer, parent = get_current_span(), None
+            known, parent = api(), None
+            outer = known.current()
             if not outer.get_span_context().is_valid:
                 parent = caller_context(scope.get("headers") or ())
-            elif getattr(outer, "kind", None) is SpanKind.SERVER:
+            elif getattr(outer, "kind", None) is known.server:
                 return Traced(outer, is_own=False)
             name, said = first_name(scope), said_at_first(scope)
-            traced = Traced(tracer.start_span(name, parent, SpanKind.SERVER, said))
+            traced = Traced(tracer.start_span(name, parent, known.server, said))
             traced.enter()
         except Exception:  # noqa: BLE001 - then it is served untraced
             self._fault()
