@@ -91,6 +91,13 @@ REQUEST_PATH: tuple[Row, ...] = (
         short=True,
     ),
     Row(
+        "traced",
+        "spans of a sampled request and its call, provider installed",
+        "{added_us:.0f} µs ({ratio_to_sdk:.1f} ×)",
+        "two bare spans of the SDK {sdk_us:.0f} µs; bare app {bare_us:.0f} µs",
+        "20 µs",
+    ),
+    Row(
         "tail",
         "p99.9 of a request with the background thread",
         "{p999_with_us:,.0f} µs ({p999_ratio:.2f} ×)",
