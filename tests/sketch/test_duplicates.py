@@ -93,3 +93,17 @@ def test_rows_of_two_round_floats_do_not_collide(values: tuple[float, float]) ->
     hashes = row_hashes(columns, len(drawn))
 
     assert np.unique(hashes).size == len(np.unique(drawn, axis=0))
+
+
+@pytest.mark.parametrize("row", [2**31 - 700, 2**32 - 700, 2**53, 2**62])
+@pytest.mark.parametrize("values", [50, 5000])
+def test_a_ring_that_has_seen_very_many_rows_counts_as_ever(
+    row: int, values: int
+) -> None:
+    ring = DuplicateRing(64)
+    ring._row = row  # as after so many rows: nothing else tells how many there were
+    hashes = np.random.default_rng(3).integers(1, values, 3000)
+
+    found = sum(ring.count(part.astype(np.uint64)) for part in np.split(hashes, 5))
+
+    assert found == sum(naive(hashes.tolist(), 64))

@@ -157,3 +157,35 @@ def test_a_value_far_from_all_others_costs_them_no_accuracy() -> None:
 
     _, squares = exact(values[:, 0].tolist())
     assert measured(values)[0, SQUARES] == pytest.approx(squares, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_moments_merged_in_any_order_are_those_of_an_exact_sum(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.lognormal(rng.uniform(-3, 3), 2, 2000)
+    cuts = np.sort(rng.integers(0, values.size, rng.integers(1, 60)))
+    parts = [of(part[None]) for part in np.split(values, cuts)]
+    while len(parts) > 1:
+        left = parts.pop(rng.integers(len(parts)))
+        right = parts.pop(rng.integers(len(parts)))
+        parts.append(merge(left, right))
+
+    count, mean, squares, low, high = parts[0][0]
+
+    whole = math.fsum(values) / values.size
+    assert (count, low, high) == (values.size, values.min(), values.max())
+    assert mean == pytest.approx(whole, rel=1e-13)
+    assert squares == pytest.approx(math.fsum((values - whole) ** 2), rel=1e-12)
+
+
+@pytest.mark.parametrize(("offset", "tolerance"), [(0.0, 1e-13), (1e6, 1e-11)])
+def test_a_spread_far_from_zero_survives_thousands_of_merges(
+    offset: float, tolerance: float
+) -> None:
+    values = np.random.default_rng(9).normal(offset, 1, 500_000)
+    found = empty(1)
+    for part in np.array_split(values, 2000):
+        found = merge(found, of(part[None]))
+
+    mean = math.fsum(values) / values.size
+    assert found[0, 2] == pytest.approx(math.fsum((values - mean) ** 2), rel=tolerance)
