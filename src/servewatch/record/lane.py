@@ -56,7 +56,8 @@ class Lane:
         (1, 2)
         """
         count = len(rows)
-        _, raws, answers, _ = zip(*rows, strict=True)
+        # Two passes over a thousand rows take two thirds of what unzipping all does.
+        raws, answers = [row[1] for row in rows], [row[2] for row in rows]
         if self.answers == 1:
             raw = np.array(answers, self.answer_dtype).tobytes()
         else:
