@@ -56,8 +56,8 @@ class Lane:
         (1, 2)
         """
         count = len(rows)
-        # Two passes over a thousand rows take two thirds of what unzipping all does.
-        raws, answers = [row[1] for row in rows], [row[2] for row in rows]
+        # One pass: on rows strewn over the heap a second takes a third more.
+        _, raws, answers, _ = zip(*rows, strict=True)
         if self.answers == 1:
             raw = np.array(answers, self.answer_dtype).tobytes()
         else:
