@@ -224,7 +224,7 @@ def test_counts_of_a_scrape_are_those_of_the_app(setup: Setup) -> None:
 
     def agree() -> bool:
         accounting = json.loads(get(f"http://{setup.calm}/drift"))["accounting"]
-        scraped = setup.value('servewatch_rows_total{model="calm"}')
+        scraped = setup.value('servewatch_recorded_rows_total{model="calm"}')
         return bool(100 <= accounting["recorded"] == scraped)
 
     wait_for(agree, "the rows the app has recorded to be scraped")
