@@ -72,7 +72,7 @@ class Calls:
                 args[0] if len(args) == 1 and not kwargs else self._given(args, kwargs)
             )
             most = self.recorder.batch_rows
-            if self.recorder.keep_share < 1.0:
+            if self.recorder.is_sampling:
                 most = min(most, self._sampled(request, value))
             if most:
                 features = snapshot_features(value, most, self._method)

@@ -6,8 +6,8 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 
 from servewatch.record.joining import is_same
-from servewatch.record.observation import Call, Row
-from servewatch.record.recorder import TUPLE_BYTES, Recorder, size_of
+from servewatch.record.observation import Call, Row, size_of
+from servewatch.record.recorder import TUPLE_BYTES, Recorder
 
 JOINED_CALLS = 16
 JOINED_BYTES = 64 * 1024  # held outside the bounded buffer while a request is open

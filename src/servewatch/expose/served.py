@@ -10,9 +10,8 @@ import numpy as np
 
 from servewatch.expose.events import Events
 from servewatch.record.forking import renew_after_fork
-from servewatch.record.observation import Exchange, counted_status, rows_with
+from servewatch.record.observation import Exchange, counted_status, rows_with, size_of
 from servewatch.record.outliers import Outliers
-from servewatch.record.recorder import size_of
 
 A_SECOND = 1000  # lines; the rest are counted
 HELD_BYTES = 4 * 1024 * 1024  # of rows that wait to be looked at

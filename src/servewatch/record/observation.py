@@ -134,6 +134,15 @@ def counted_status(status: int, outcome: Outcome) -> int:
     return 500 if outcome != "ok" and status < 500 else status
 
 
+def size_of(call: Call | Row) -> int:
+    """Give the bytes of values that *call* keeps alive."""
+    if not isinstance(call, Call):
+        return len(call[1])
+    prediction = call.prediction
+    size = call.features.size
+    return size if prediction is None else size + prediction.size
+
+
 def rows_of(calls: Iterable[Call | Row]) -> int:
     """Count the rows received with *calls*, before sampling."""
     return sum(c.features.total if isinstance(c, Call) else 1 for c in calls)

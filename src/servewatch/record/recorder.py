@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from servewatch.record.breaker import Breaker
+from servewatch.record.crowd import Crowd
 from servewatch.record.forking import renew_after_fork
 from servewatch.record.lane import Lanes
 from servewatch.record.observation import (
@@ -17,6 +18,7 @@ from servewatch.record.observation import (
     Row,
     rows_of,
     rows_with,
+    size_of,
     sum_rows,
 )
 from servewatch.record.totals import Totals
@@ -38,23 +40,14 @@ class Taken(NamedTuple):
     received: int
 
 
-def size_of(call: Call | Row) -> int:
-    """Give the bytes of values that *call* keeps alive."""
-    if not isinstance(call, Call):
-        return len(call[1])
-    prediction = call.prediction
-    size = call.features.size
-    return size if prediction is None else size + prediction.size
-
-
 class Recorder:
     """Takes observations inside a request: never raises, never waits, never grows.
 
     What is asked most often is appended by the caller itself, to `lone_rows` or
     `exchanges`, as long as these are shorter than `room` and `exchange_room`:
     `deque.append` is atomic, and a function call would cost more than it. Everything
-    else comes through the methods here. Whatever comes while `buffer_rows` rows or
-    `buffer_bytes` bytes are waiting is dropped and counted.
+    else comes through the methods here. Where more rows come than `buffer_rows` or
+    `buffer_bytes` let wait, a random sample of all stays, and the others are counted.
 
     Both rooms are 0 until the first observation, while only a share of the rows is
     kept, while spans are made, and while the breaker is open: then nobody appends by
@@ -91,6 +84,7 @@ class Recorder:
         self.exchanges: deque[Exchanged] = deque()
         self.rows: deque[Row] = deque()
         self.calls: deque[Call | Row] = deque()
+        self.crowd = Crowd(self.totals, self.rows, self.calls)
         self._waiting: tuple[deque[Any], ...] = (self.exchanges, self.rows, self.calls)
         self.after_fork()
         renew_after_fork(self)
@@ -106,8 +100,9 @@ class Recorder:
         self.keep_share = 1.0
         self.breaker.after_fork()
         self._random = Random()  # noqa: S311 - keeps no secret
+        self.crowd.after_fork()
         self._more_rows = self._bytes = self._row_bytes = 0
-        self._begun = self._is_full = False
+        self._begun = False
 
     def rearm(self) -> None:
         """Call `on_first` again at the next record: what it began has ended."""
@@ -135,10 +130,15 @@ class Recorder:
 
     def kept_of(self, rows: int) -> int:
         """Draw how many of *rows* to keep; their expectation is the share kept."""
-        if self.keep_share >= 1.0:
-            return rows
-        wanted = rows * self.keep_share
-        return int(wanted + self._random.random())
+        share = self.keep_share
+        if self.crowd.is_on:
+            share = min(share, self.crowd.share_for(rows))
+        return rows if share >= 1.0 else int(rows * share + self._random.random())
+
+    @property
+    def is_sampling(self) -> bool:
+        """Whether not every row is kept."""
+        return self.keep_share < 1.0 or self.crowd.is_on
 
     def make_room(self, row_bytes: int = 0) -> None:
         """Let callers append by themselves again, rows of *row_bytes* too."""
@@ -148,7 +148,7 @@ class Recorder:
             return
         fitting = self._buffer_bytes // (self._row_bytes + TUPLE_BYTES)
         self.exchange_room = max(1, min(self._buffer_rows, fitting))
-        self.room = self.exchange_room if self.keep_share >= 1.0 else 0
+        self.room = 0 if self.is_sampling else self.exchange_room
 
     def note_method(self, method: str) -> None:
         """Know that the model is called by *method*.
@@ -161,13 +161,13 @@ class Recorder:
         elif self._method != method:
             self.lone_rows = self.calls
 
-    def record_call(self, call: Call | Row) -> None:
+    def record_call(self, call: Call) -> None:
         """Take a call of the model that belongs to no open request."""
         try:
-            rows = call.features.rows if isinstance(call, Call) else 1
-            if self._has_room(rows - 1, size_of(call)):
+            rows, size = call.features.rows, size_of(call)
+            if self._has_room(rows - 1, size):
                 self.calls.append(call)
-            else:
+            elif rows > 1 or not self.crowd.admit(call, size):
                 self.totals.drop("overflow", rows_of((call,)))
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             self.totals.fault("record")
@@ -225,9 +225,11 @@ class Recorder:
 
     def _tell_full(self) -> None:
         """Have the drain come; once, for it will hear of the first."""
-        if self.on_full is not None and not self._is_full:
-            self._is_full = True
-            self.on_full()
+        if not self.crowd.is_on:
+            self.crowd.begin()
+            self.make_room()
+            if self.on_full is not None:
+                self.on_full()
 
     def _note_fault(self) -> None:
         if self.breaker.opens():
@@ -242,7 +244,9 @@ class Recorder:
                 [each.popleft() for _ in range(len(each))] for each in self._waiting
             )
             self._more_rows = self._bytes = 0
-            self._is_full = False
+            if self.crowd.is_on:
+                self.crowd.end()
+                self.make_room()
             received = len(rows) + rows_of(calls) + sum_rows(exchanges)
             self.totals.draining += received
         rows += [each[ROW] for each in exchanges if each[ROW] is not None]
