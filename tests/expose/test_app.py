@@ -165,6 +165,7 @@ def test_health_says_why_it_is_degraded() -> None:
     assert answer.json() == {
         "status": "degraded",
         "reasons": ["internal errors at drain"],
+        "overhead": {},
     }
 
 
