@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from time import sleep
 
 from servewatch.record.joining import Scored
 from servewatch.record.lane import Lanes
 from servewatch.record.observation import Row
+from servewatch.record.recorder import Exchanged
 
 CHUNK_ROWS = 1024  # stays in the second-level cache
+TURN = 64  # calls of a few rows between two pauses
 
 
 def in_lanes(rows: Sequence[Row], lanes: Lanes) -> Iterator[Scored]:
@@ -21,3 +24,21 @@ def in_lanes(rows: Sequence[Row], lanes: Lanes) -> Iterator[Scored]:
             call = lane.call(ours[start : start + CHUNK_ROWS])
             assert call.prediction is not None
             yield Scored(call.features, {lane.method: call.prediction}, [call])
+
+
+def in_turns(exchanges: Sequence[Exchanged]) -> Iterator[Sequence[Exchanged]]:
+    """Give *exchanges* by the thousand, with a pause after each, as `with_pauses`."""
+    for start in range(0, len(exchanges), CHUNK_ROWS):
+        yield exchanges[start : start + CHUNK_ROWS]
+        sleep(0)
+
+
+def with_pauses(batches: Iterable[Scored]) -> Iterator[Scored]:
+    """Give *batches*, and let whoever waits for the interpreter have it in between.
+
+    A thread that never lets go is asked to after 5 ms: that long a request would wait.
+    """
+    for number, scored in enumerate(batches, start=1):
+        yield scored
+        if scored.features.rows > TURN or number % TURN == 0:
+            sleep(0)

@@ -9,7 +9,7 @@ from time import thread_time
 
 import numpy as np
 
-from servewatch.record.chunks import in_lanes
+from servewatch.record.chunks import in_lanes, in_turns, with_pauses
 from servewatch.record.folding import RowFolder, Tally, assign
 from servewatch.record.forking import renew_after_fork
 from servewatch.record.guard import guarded
@@ -53,8 +53,10 @@ class Drain:
             began = thread_time()
             taken = self.recorder.take()
             delta = Window.empty(self.layout, window.start, window.end)
+            none, delta.reservoir = delta.reservoir, window.reservoir
             with guarded(self.totals, "count"):
-                self._services.count_exchanges(taken.exchanges, delta)
+                for exchanges in in_turns(taken.exchanges):
+                    self._services.count_exchanges(exchanges, delta)
                 if self.on_served is not None:
                     self.on_served(taken.exchanges)
             tally = Tally()
@@ -64,8 +66,11 @@ class Drain:
                 self._services.count_calls(chain.from_iterable(taken.groups), delta)
                 rows = in_lanes(taken.rows, self.recorder.lanes)
                 others = chain.from_iterable(map(join, taken.groups))
-                tally = self._folder.fold(chain(rows, others), delta)
+                tally = self._folder.fold(with_pauses(chain(rows, others)), delta)
             self._settle(tally, taken.received)
+            # Most rows are no better than those that the window keeps already: only
+            # into an empty reservoir all of them have to be sorted.
+            window.reservoir, delta.reservoir = delta.reservoir, none
             assign(window, window.merge(delta))
             self.totals.add(delta)
             ended = thread_time()

@@ -30,7 +30,8 @@ class Totals:
     of ServeWatch by site; rows in `recorded`, `sampled_out` and `dropped` by reason;
     `predictions_dropped` counts predictions that did not fit rows recorded without
     them, `odd_latencies` durations given by hand that are none; `seconds` sums the
-    durations behind `lifetime`'s buckets. `lifetime` is all that was folded, merged.
+    durations behind `lifetime`'s buckets. `lifetime` is all that was folded but for a
+    sample of rows.
     `armed` is False while the breaker has ServeWatch disarmed, `unwatched` counts calls
     and requests served meanwhile; `keep_share` is the share of rows now recorded;
     `path_seconds` estimates the part of `overhead_seconds` spent inside requests, and
