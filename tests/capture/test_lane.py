@@ -176,6 +176,32 @@ def test_the_same_row_given_to_two_methods_is_one_row() -> None:
     assert drained(recorder, LAYOUT).window.rows == 50
 
 
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        (np.array([1], np.uint8), np.array([-1])),
+        (np.array([1], np.int8), np.array([300])),
+        (np.array([1]), np.array([2**63], np.uint64)),
+        (np.array([1], np.float16), np.array([1e6])),
+    ],
+    ids=["negative", "large", "beyond 63 bits", "narrow float"],
+)
+def test_an_answer_that_the_first_dtype_cannot_hold_costs_no_row(
+    first: Any, later: Any
+) -> None:
+    recorder = Recorder()
+    said = [first]
+    call = opened(lambda _: said[-1], recorder)
+    for answer in (first, later, first):
+        said.append(answer)
+        call(ROW)
+    counted = drained(recorder, LAYOUT)
+
+    assert counted.window.rows == 3
+    assert not recorder.totals.internal_errors
+    assert counted.window.moments[2, HIGH] == float(max(first[0], later[0]))
+
+
 def test_kinds_of_calls_cannot_open_lanes_without_end() -> None:
     recorder = Recorder()
     call = watched_call(lambda rows: np.zeros(1), "predict", recorder)

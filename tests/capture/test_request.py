@@ -132,6 +132,25 @@ def test_what_an_open_request_holds_is_bounded_and_nothing_is_lost(
     assert len(held) + len(calls) == len(batches)
 
 
+def test_another_models_call_on_the_same_rows_is_its_own() -> None:
+    watch, other = Watching(), Watching()
+    first = watched(Model(), watch.recorder)
+    second = watched(Model(), other.recorder)
+    rows = np.zeros((5, 2))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        first.predict(rows)
+        second.predict_proba(rows)
+        await send(start())
+        await send(body())
+
+    asyncio.run(answered(Middleware(app, watch=watch), a_scope()))
+
+    assert watch.totals.accounting()["received"] == 5
+    assert other.totals.accounting()["received"] == 5
+    assert watch.exchange().calls[0].features.total == 5
+
+
 def test_a_call_in_a_thread_of_the_request_belongs_to_it() -> None:
     watch = Watching()
     model = watched(Model(), watch.recorder)

@@ -72,6 +72,28 @@ def test_who_came_last_to_a_full_buffer_is_as_likely_kept_as_who_came_first(
     assert recorder.totals.accounting()["received"] == 5000
 
 
+def test_single_rows_put_out_no_batch() -> None:
+    recorder = Recorder(buffer_rows=1000)
+    record_by_hand(recorder, np.zeros((1000, 2)))
+    for _ in range(50):
+        record_by_hand(recorder, ROW)
+
+    accounting = recorder.totals.accounting()
+    assert accounting["pending"] == 1000
+    assert accounting["received"] == 1050
+
+
+def test_a_drain_is_asked_for_once_until_it_comes() -> None:
+    asked: list[int] = []
+    recorder = Recorder(buffer_rows=2, on_full=lambda: asked.append(1))
+    for _ in range(2):
+        for _ in range(9):
+            recorder.record_exchange(an_exchange())
+        recorder.take()
+
+    assert len(asked) == 2
+
+
 def test_a_batch_that_finds_no_room_is_dropped() -> None:
     recorder = Recorder(buffer_rows=10)
     record_by_hand(recorder, ROW)

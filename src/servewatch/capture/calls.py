@@ -21,10 +21,10 @@ from servewatch.capture.span import Traced
 from servewatch.capture.streams import AT_ONCE, NOTHING, follow
 from servewatch.capture.tracing import end_call, tracing
 from servewatch.record.keeping import rows_given, unsupported
-from servewatch.record.lane import LANE_BYTES, NO_LANE, Lane
-from servewatch.record.observation import NANO, Call, Snapshot
+from servewatch.record.lane import NO_LANE, Lane
+from servewatch.record.observation import NANO, Call, Row, Snapshot
 from servewatch.record.recorder import TUPLE_BYTES, Recorder
-from servewatch.record.snapshot import NUMERIC, snapshot_features, snapshot_prediction
+from servewatch.record.snapshot import snapshot_features, snapshot_prediction
 
 SCALARS = frozenset({float, int, str, bool, type(None)})
 FLOAT64 = np.dtype(np.float64)
@@ -153,6 +153,10 @@ class Calls:
         if features is UNKEPT:
             return
         try:
+            if self.recorder.is_sampling and error is None and at is None:
+                row = self.lane.row(features, result, seconds)
+                if row is not None and self._take(request, row):
+                    return
             size = features.size
             if result is not NOTHING:
                 if self._method == "run" and type(result) in {list, tuple} and result:
@@ -194,6 +198,16 @@ class Calls:
             recorder.totals.fault("model")
             recorder.totals.drop("internal", features.total)
 
+    def _take(self, request: Request | None, row: Row) -> bool:
+        """Record *row* by itself or with its request; False where it cannot be."""
+        if request is None:
+            self.recorder.record_row(row)
+            return True
+        if not request.usual or request.row or request.recorder is not self.recorder:
+            return False
+        request.row, request.next_row = row, request.next_row + 1
+        return True
+
     def _answered(self, result: Any, features: Snapshot) -> Snapshot:
         try:
             self._learn(features, result)
@@ -203,26 +217,10 @@ class Calls:
 
     def _learn(self, features: Snapshot, result: Any) -> None:
         """Open a lane for calls like this one, or change to theirs."""
-        shape, dtype = features.shape, features.dtype
-        if dtype is None or len(shape) != 2 or shape[0] != 1 or features.names:
-            return
-        answer_dtype, answers, size = FLOAT64, 1, 8
-        if type(result) is np.ndarray:
-            answer_dtype, answers, size = result.dtype, result.size, result.nbytes
-        elif type(result) is not float:
-            return
-        if (
-            answer_dtype.kind in NUMERIC
-            and 0 < size <= LANE_BYTES
-            and 0 < features.size <= LANE_BYTES
-            and (answers == 1 or (result.ndim == 2 and len(result) == 1))
-        ):
-            lane = self.recorder.lanes.open(
-                self._method, dtype, features.size, answer_dtype, answers
-            )
-            if lane is not None and lane is not self.lane:
-                self.lane = lane
-                self.recorder.make_room(features.size + size)
+        lane = self.recorder.lanes.open_for(self._method, features, result)
+        if lane is not None and lane is not self.lane:
+            self.lane = lane
+            self.recorder.make_room(lane.row_bytes)
 
     def _sampled(self, request: Request | None, value: Any) -> int:
         """Draw how many rows of *value* to keep, at least 1; 0 when none is."""

@@ -74,8 +74,8 @@ def record(recorder: Recorder, request: Request | None, call: Call) -> None:
 
     Rows already given to another method in this request keep their numbers.
     """
-    if request is None:
-        recorder.record_call(call)
+    if request is None or request.recorder is not recorder:
+        recorder.record_call(call)  # another model's request: its rows are its own
         return
     calls = _calls(request)
     last = calls[-1] if calls else None

@@ -70,7 +70,7 @@ class Config:
     buffer_bytes: int = 16 * 1024 * 1024
     batch_rows: int = 8192  # of one batch, drawn at random: more adds no evidence
     # Above either of these only a uniform sample of the rows is kept. A hundredth of a
-    # CPU is 5,000 rows a second of 30 features, a hundred times what a verdict needs.
+    # CPU for rows pays for some thousands a second; a verdict needs hundreds.
     cpu_budget: float = 0.01
     rows_per_second: float = 20_000.0
     keep_values: tuple[str, ...] = ()  # raw values are personal data: none by default

@@ -18,7 +18,7 @@ class OwnCost:
         """Know nothing of the path's cost before the first beat."""
         self._totals = recorder.totals
         self._path: PathCost | None = None
-        self._calls = self._requests = 0
+        self._calls = self._skipped = self._requests = 0
         self.pace = Pace(
             recorder,
             cpu_budget=config.cpu_budget,
@@ -43,16 +43,18 @@ class OwnCost:
         """Add what requests have paid since the last beat."""
         totals = self._totals
         calls, requests = totals.calls, totals.outcomes.total()
+        skipped = totals.sampled_out
         on_calls = max(0, calls - self._calls) * cost.call_seconds
+        on_calls += max(0, skipped - self._skipped) * cost.skipped_seconds
         on_requests = max(0, requests - self._requests) * cost.request_seconds
-        self._calls, self._requests = calls, requests
+        self._calls, self._skipped, self._requests = calls, skipped, requests
         totals.row_seconds += on_calls
         totals.path_seconds += on_calls + on_requests
         totals.overhead_seconds += on_calls + on_requests
 
     def described(self) -> dict[str, float]:
         """Give the cost for `/watch/health`: seconds, and shares in [0, 1] of a CPU."""
-        totals, path = self._totals, self._path or PathCost(0.0, 0.0)
+        totals, path = self._totals, self._path or PathCost(0.0, 0.0, 0.0)
         return {
             "seconds": totals.overhead_seconds,
             "cpu_share": self.pace.cpu_share,

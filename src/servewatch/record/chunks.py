@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from time import sleep
 
+from servewatch.record.guard import Faults, guarded
 from servewatch.record.joining import Scored
 from servewatch.record.lane import Lanes
 from servewatch.record.observation import Row
@@ -14,16 +15,21 @@ CHUNK_ROWS = 1024  # stays in the second-level cache
 TURN = 64  # calls of a few rows between two pauses
 
 
-def in_lanes(rows: Sequence[Row], lanes: Lanes) -> Iterator[Scored]:
-    """Give rows as calls of a thousand, each lane's by themselves."""
+def in_lanes(rows: Sequence[Row], lanes: Lanes, faults: Faults) -> Iterator[Scored]:
+    """Give rows as calls of a thousand, each lane's by themselves.
+
+    A thousand that cannot be made a call is a fault, and harms no other.
+    """
     numbers = {row[0] for row in rows}
     for number in sorted(numbers):
         ours = rows if len(numbers) == 1 else [r for r in rows if r[0] == number]
         lane = lanes[number]
         for start in range(0, len(ours), CHUNK_ROWS):
-            call = lane.call(ours[start : start + CHUNK_ROWS])
-            assert call.prediction is not None
-            yield Scored(call.features, {lane.method: call.prediction}, [call])
+            with guarded(faults, "lanes"):
+                call = lane.call(ours[start : start + CHUNK_ROWS])
+                assert call.prediction is not None
+                outputs = {lane.method: call.prediction}
+                yield Scored(call.features, outputs, [call])
 
 
 def in_turns(exchanges: Sequence[Exchanged]) -> Iterator[Sequence[Exchanged]]:

@@ -12,10 +12,11 @@ SLACK_BYTES = 64  # an answer beside its row
 
 
 class Crowd:
-    """A uniform sample of all calls since the buffer was last emptied.
+    """A uniform sample of all single rows since the buffer was last emptied.
 
-    Algorithm R (Vitter 1985): of n calls that came, each stays with the chance of
-    *size* / n, because a new one takes the place of a random one that waits.
+    Algorithm R (Vitter 1985): of n rows that came, each stays with the chance of
+    *size* / n, because a new one takes the place of a random one that waits. Batches
+    keep their place: one row must not put out thousands.
     """
 
     def __init__(
@@ -49,10 +50,11 @@ class Crowd:
         self._came += calls
         return self._size / self._came
 
-    def admit(self, call: Call, size: int) -> bool:
+    def admit(self, call: Call | Row, size: int) -> bool:
         """Let *call* of *size* bytes take a random one's place, and count whose it was.
 
-        False where it may not: it is larger, or everybody is just being taken.
+        False where it may not: it is larger, a batch has the place, or everybody is
+        just being taken.
         """
         if not self._totals.moving.acquire(blocking=False):
             return False
@@ -62,14 +64,16 @@ class Crowd:
                 return False
             place = self._random.randrange(len(rows) + len(calls))
             gone = rows[place] if place < len(rows) else calls[place - len(rows)]
-            if size > size_of(gone) + SLACK_BYTES:
+            if size > size_of(gone) + SLACK_BYTES or rows_of((gone,)) != 1:
                 return False
-            if place < len(rows):  # where rows wait, nothing else may
+            if place >= len(rows):
+                calls[place - len(rows)] = call
+            elif isinstance(call, Call):  # where rows wait, nothing else may
                 del rows[place]
                 calls.append(call)
             else:
-                calls[place - len(rows)] = call
+                rows[place] = call
         finally:
             self._totals.moving.release()
-        self._totals.sample_out(rows_of((gone,)))
+        self._totals.sample_out(1)
         return True

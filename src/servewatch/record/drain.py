@@ -64,7 +64,7 @@ class Drain:
             with guarded(self.totals, "drain"):
                 self._services.count_rows(taken.rows, delta)
                 self._services.count_calls(chain.from_iterable(taken.groups), delta)
-                rows = in_lanes(taken.rows, self.recorder.lanes)
+                rows = in_lanes(taken.rows, self.recorder.lanes, self.totals)
                 others = chain.from_iterable(map(join, taken.groups))
                 tally = self._folder.fold(with_pauses(chain(rows, others)), delta)
             self._settle(tally, taken.received)

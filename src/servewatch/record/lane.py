@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from servewatch.record.observation import NANO, Call, Row, Snapshot
 
 LANES = 64  # a caller's odd arrays make no more
+FLOAT64 = np.dtype(np.float64)
 LANE_BYTES = 4096  # of one row's features, or of its answer; others take longer
 
 
@@ -42,6 +43,25 @@ class Lane:
         )
         return answer.tobytes() if is_ours else None
 
+    def row(self, features: Snapshot, result: Any, seconds: float | None) -> Row | None:
+        """Give a call as a row in this lane; None where it does not fit in."""
+        if (
+            features.dtype is not self.dtype
+            or features.size != self.row_bytes
+            or features.total != 1
+            or seconds is None
+        ):
+            return None
+        answer = result
+        if type(result) is np.ndarray and result.size == 1:
+            answer = result.item()
+        if type(answer) is not self.answer_type:
+            return None
+        if self.answers > 1:
+            answer = self.packed(result)
+        took = round(seconds * NANO)
+        return None if answer is None else (self.number, features.data, answer, took)
+
     def features(self, raws: Sequence[bytes]) -> Snapshot:
         """Give the features of as many rows as one snapshot."""
         count, raw = len(raws), b"".join(raws)
@@ -58,12 +78,17 @@ class Lane:
         count = len(rows)
         # One pass: on rows strewn over the heap a second takes a third more.
         _, raws, answers, _ = zip(*rows, strict=True)
-        if self.answers == 1:
-            raw = np.array(answers, self.answer_dtype).tobytes()
-        else:
-            raw = b"".join(answers)
-        size, shape, dtype = len(raw), (count, self.answers), self.answer_dtype
-        prediction = Snapshot("bytes", None, raw, count, size, count, dtype, shape)
+        prediction = None
+        if self.answers > 1:
+            raw, dtype = b"".join(answers), self.answer_dtype
+        else:  # the dtype that opened the lane need not hold all that came later
+            array = np.array(answers)
+            raw, dtype = array.tobytes(), array.dtype
+            if dtype.kind == "O":  # integers beyond 64 bits
+                prediction = Snapshot("flat", None, answers, count, len(raw), count)
+        if prediction is None:
+            size, shape = len(raw), (count, self.answers)
+            prediction = Snapshot("bytes", None, raw, count, size, count, dtype, shape)
         return Call(self.features(raws), prediction, self.method, None)
 
     def whole(self, row: Row, id: str | None = None) -> Call:  # noqa: A002 - its name
@@ -117,6 +142,25 @@ class Lanes:
             self._lanes.append(lane)
             self._numbers[key] = lane.number
         return lane
+
+    def open_for(self, method: str, features: Snapshot, result: Any) -> Lane | None:
+        """Give the lane for calls of *method* like this one; None for odd ones."""
+        shape, dtype = features.shape, features.dtype
+        if dtype is None or len(shape) != 2 or shape[0] != 1 or features.names:
+            return None
+        answer_dtype, answers, size = FLOAT64, 1, 8
+        if type(result) is np.ndarray:
+            answer_dtype, answers, size = result.dtype, result.size, result.nbytes
+        elif type(result) is not float:
+            return None
+        if (
+            answer_dtype.kind in "fiub"
+            and 0 < size <= LANE_BYTES
+            and 0 < features.size <= LANE_BYTES
+            and (answers == 1 or (result.ndim == 2 and len(result) == 1))
+        ):
+            return self.open(method, dtype, features.size, answer_dtype, answers)
+        return None
 
     def whole(self, call: Call | Row, id: str | None = None) -> Call:  # noqa: A002
         """Give a call as it is, and a row in its lane as a call of request *id*."""

@@ -10,16 +10,17 @@ from servewatch.record.recorder import Recorder
 FLOOR = 500.0  # rows a second: of fewer, a block could not be judged
 LEAST_SECONDS = 0.2  # between two looks: less is noise
 ROW_MEMORY = 0.7  # of what a row cost before, against what it costs now
-OTHER_MEMORY = 0.9  # of everything else: a block is judged in one of ten beats
 
 
 class Pace:
     """Measures what ServeWatch spends itself, and lowers the share of rows kept.
 
-    The share is what is left of *cpu_budget* (of one CPU) once requests are counted
-    and blocks judged, divided by what a row costs; and *rows_per_second* at most. It
-    falls at once and at most doubles with each look, so that one quiet second in a
-    storm does not let the next one in. At least 500 rows a second are always kept.
+    As many rows are kept as *cpu_budget* (of one CPU) pays for, at what a row was
+    found to cost, and *rows_per_second* at most. What else ServeWatch does (counting
+    requests, judging blocks) is no matter of rows: `cpu_share` tells of all of it. The
+    share falls at once and at most doubles with each look, so that one quiet second in
+    a storm does not let the next one in. *cpu_budget* never takes it below 500 rows a
+    second, for a block of fewer could not be judged.
     """
 
     def __init__(
@@ -36,7 +37,6 @@ class Pace:
         self._most = rows_per_second
         self._clock = clock
         self._row_seconds = 0.0
-        self._other_share = 0.0
         self.cpu_share = 0.0
         self._look()
 
@@ -67,16 +67,14 @@ class Pace:
             return
         self.cpu_share = spent / elapsed
         rows, row_seconds = self._recorded - recorded, self._on_rows - on_rows
-        other = max(0.0, spent - row_seconds) / elapsed
-        self._other_share += (1 - OTHER_MEMORY) * (other - self._other_share)
         if rows >= FLOOR:  # of fewer, the cost of a drain is not the rows'
             cost = row_seconds / rows
             known = self._row_seconds or cost
             self._row_seconds = ROW_MEMORY * known + (1 - ROW_MEMORY) * cost
         affordable = self._most
         if self._row_seconds > 0:
-            left = self._budget - self._other_share
-            affordable = min(affordable, max(FLOOR, left / self._row_seconds))
+            paid = self._budget / self._row_seconds
+            affordable = min(affordable, max(FLOOR, paid))
         rate = (self._received - received) / elapsed
         wanted = 1.0 if rate <= affordable else affordable / rate
         share = min(wanted, 2.0 * self._recorder.keep_share)

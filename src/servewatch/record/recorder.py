@@ -46,8 +46,9 @@ class Recorder:
     What is asked most often is appended by the caller itself, to `lone_rows` or
     `exchanges`, as long as these are shorter than `room` and `exchange_room`:
     `deque.append` is atomic, and a function call would cost more than it. Everything
-    else comes through the methods here. Where more rows come than `buffer_rows` or
-    `buffer_bytes` let wait, a random sample of all stays, and the others are counted.
+    else comes through the methods here. Where more single rows come than `buffer_rows`
+    or `buffer_bytes` let wait, a random sample of them stays and the others are
+    counted; batches and the rows of served requests are dropped and counted then.
 
     Both rooms are 0 until the first observation, while only a share of the rows is
     kept, while spans are made, and while the breaker is open: then nobody appends by
@@ -102,7 +103,7 @@ class Recorder:
         self._random = Random()  # noqa: S311 - keeps no secret
         self.crowd.after_fork()
         self._more_rows = self._bytes = self._row_bytes = 0
-        self._begun = False
+        self._begun = self._is_full = False
 
     def rearm(self) -> None:
         """Call `on_first` again at the next record: what it began has ended."""
@@ -173,6 +174,18 @@ class Recorder:
             self.totals.fault("record")
             self.totals.drop("internal", rows_of((call,)))
 
+    def record_row(self, row: Row) -> None:
+        """Take a row in its lane that came another way, because only some are kept."""
+        try:
+            size = size_of(row)
+            if self._has_room(0, size):
+                self.lone_rows.append(row)
+            elif not self.crowd.admit(row, size):
+                self.totals.drop("overflow", 1)
+        except Exception:  # noqa: BLE001 - inside a request nothing is raised
+            self.totals.fault("record")
+            self.totals.drop("internal", 1)
+
     def record_exchange(
         self, exchange: Exchanged, rows: int | None = None, size: int = 0
     ) -> None:
@@ -225,7 +238,8 @@ class Recorder:
 
     def _tell_full(self) -> None:
         """Have the drain come; once, for it will hear of the first."""
-        if not self.crowd.is_on:
+        if not self._is_full:
+            self._is_full = True
             self.crowd.begin()
             self.make_room()
             if self.on_full is not None:
@@ -244,7 +258,8 @@ class Recorder:
                 [each.popleft() for _ in range(len(each))] for each in self._waiting
             )
             self._more_rows = self._bytes = 0
-            if self.crowd.is_on:
+            if self._is_full:
+                self._is_full = False
                 self.crowd.end()
                 self.make_room()
             received = len(rows) + rows_of(calls) + sum_rows(exchanges)
