@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,7 @@ from servewatch.capture.request import (
 )
 from servewatch.capture.stand_in import watched
 from servewatch.record.observation import Call
+from servewatch.record.recorder import Recorder
 from tests.capture.asked import Watching, a_scope, answered, as_exchange, body, start
 
 ROW = np.array([[0.5, 1.5]])
@@ -130,6 +134,70 @@ def test_what_an_open_request_holds_is_bounded_and_nothing_is_lost(
     assert len(held) <= JOINED_CALLS
     assert sum(call.features.size for call in held) <= JOINED_BYTES
     assert len(held) + len(calls) == len(batches)
+
+
+def test_another_models_row_in_its_lane_does_not_join_either() -> None:
+    watch, other = Watching(), Watching()
+    foreign = watched(Model(), other.recorder)
+    for _ in range(3):
+        foreign.predict(ROW)  # opens its lane
+    other.recorder.take()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        foreign.predict(ROW)
+        await send(start())
+        await send(body())
+
+    asyncio.run(answered(Middleware(app, watch=watch), a_scope()))
+
+    assert watch.exchange().calls == []
+    assert len(other.recorder.calls) == 1
+
+
+def test_calls_from_many_threads_of_one_request_are_all_counted_once() -> None:
+    watch = Watching()
+    model = watched(Model(), watch.recorder)
+    for _ in range(3):
+        model.predict(ROW)
+    before = watch.totals.accounting()["received"]
+    interval = sys.getswitchinterval()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        context = copy_context()
+
+        def work() -> None:
+            for _ in range(5):
+                model.predict(np.random.default_rng().normal(size=(1, 2)))
+
+        threads = [
+            threading.Thread(target=context.copy().run, args=(work,)) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        await send(start())
+        await send(body())
+
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(50):
+            asyncio.run(answered(Middleware(app, watch=watch), a_scope()))
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert watch.totals.accounting()["received"] == before + 50 * 4 * 5
+
+
+def test_a_scope_used_again_records_its_calls_once() -> None:
+    recorder = Recorder()
+    model = watched(Model(), recorder)
+    scope = RequestScope(recorder, "order")
+    for _ in range(2):
+        with scope:
+            model.predict(np.random.default_rng().normal(size=(1, 2)))
+
+    assert recorder.totals.accounting()["received"] == 2
 
 
 def test_another_models_call_on_the_same_rows_is_its_own() -> None:

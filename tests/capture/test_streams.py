@@ -123,6 +123,25 @@ def test_a_generator_is_recorded_when_it_is_exhausted() -> None:
     assert call.prediction.data == (0.5, 1.5)
 
 
+def test_what_a_generator_gave_is_kept_up_to_a_bound_of_bytes() -> None:
+    recorder = Recorder()
+    model = type("Many", (), {"predict": lambda self, rows: iter_of(rows)})()
+
+    def iter_of(rows: Any) -> Any:
+        for _ in range(100):
+            yield np.zeros(10_000)
+
+    given = watched(model, recorder).predict(np.zeros((100, 2)))
+    most = 0
+    for _ in given:
+        most = max(most, sum(item.nbytes for item in given._items._items))
+    call = recorded(recorder)
+
+    assert most <= 512 * 1024
+    assert call.prediction is None
+    assert call.features.rows == 100
+
+
 def test_a_generator_left_early_is_recorded_without_a_prediction() -> None:
     recorder = Recorder()
     stream = watched(Streaming(), recorder).predict(np.array([[0.5], [1.5]]))

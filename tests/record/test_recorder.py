@@ -72,6 +72,42 @@ def test_who_came_last_to_a_full_buffer_is_as_likely_kept_as_who_came_first(
     assert recorder.totals.accounting()["received"] == 5000
 
 
+def test_after_a_storm_the_lane_is_open_again() -> None:
+    recorder = Recorder(buffer_rows=50)
+    model = watched_call(lambda rows: 0.5, "predict", recorder)
+    for _ in range(200):
+        model(ROW)
+    during = recorder.room
+    recorder.take()
+
+    assert during == 0 < recorder.room
+
+
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_a_storm_while_only_a_share_is_kept_is_sampled_evenly(share: float) -> None:
+    recorder = Recorder(buffer_rows=400)
+    record_by_hand(recorder, ROW)
+    recorder.take()
+    recorder.keep(share)
+    for number in range(8000):
+        record_by_hand(recorder, np.array([[number, 0.0]]))
+    kept = firsts(recorder)
+
+    assert len(kept) == 400
+    # uniform on 0..7999: the mean of 400 has sd 115 - six of these
+    assert abs(np.mean(kept) - 3999.5) < 690
+
+
+def test_long_answers_are_sampled_like_short_ones() -> None:
+    recorder = Recorder(buffer_rows=50)
+    model = watched_call(lambda rows: np.zeros((1, 40)), "predict", recorder)
+    for _ in range(500):
+        model(ROW)
+
+    assert recorder.totals.dropped == {}
+    assert recorder.totals.sampled_out == 449
+
+
 def test_single_rows_put_out_no_batch() -> None:
     recorder = Recorder(buffer_rows=1000)
     record_by_hand(recorder, np.zeros((1000, 2)))

@@ -166,10 +166,8 @@ class Calls:
             if features.picks is not None:  # they have served
                 features = features._replace(picks=None)
             kind = None if error is None else type(error).__name__
-            if request is None:
-                name, first = None, 0
-            else:
-                name, first = request.id, request.next_row
+            name = None if request is None else request.id
+            first = 0 if request is None else request.next_row
             fields = (
                 features,
                 prediction,
@@ -181,19 +179,21 @@ class Calls:
                 first,
             )
             call = new_tuple(Call, fields)
+            calls = [call]
             if (
                 request is None
-                or request.calls
                 or request.row
+                or not request.usual
                 or size > JOINED_BYTES
-                or not request.takes(recorder)
+                or request.recorder is not recorder
             ):
                 record(recorder, request, call)
                 return
-            # The first call of an open request: what most requests consist of.
+            # The first call of an open request. No other thread has its turn between
+            # asking and setting, for nothing is called.
+            request.calls, request.usual = calls, False
             request.next_row = first + features.total
             request.held = size + TUPLE_BYTES
-            request.calls, request.usual = [call], False
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             recorder.totals.fault("model")
             recorder.totals.drop("internal", features.total)
@@ -226,6 +226,8 @@ class Calls:
         """Draw how many rows of *value* to keep, at least 1; 0 when none is."""
         rows = rows_given(value)
         kept = self.recorder.kept_of(rows)
+        if request is not None and request.recorder is not self.recorder:
+            request = None  # another model's
         if rows == 1 and request is not None:  # all calls for one row, or none
             if request.keeps is None:
                 request.keeps = kept > 0

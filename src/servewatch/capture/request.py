@@ -6,7 +6,7 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 
 from servewatch.record.joining import is_same
-from servewatch.record.observation import Call, Row, size_of
+from servewatch.record.observation import Call, Row, rows_of, size_of
 from servewatch.record.recorder import TUPLE_BYTES, Recorder
 
 JOINED_CALLS = 16
@@ -34,9 +34,10 @@ class Request:
     held = 0  # bytes of calls, but for one row in its lane
     keeps: bool | None = None  # its rows, while only a share is kept
 
-    def takes(self, recorder: Recorder) -> bool:
-        """Whether calls of *recorder*'s model are part of this request."""
-        return self.recorder is recorder and not self.closed
+    @property
+    def rows(self) -> int:
+        """The rows that wait for the end of this request."""
+        return (self.row is not None) + rows_of(self.calls or ())
 
     @property
     def id(self) -> str:
@@ -77,6 +78,11 @@ def record(recorder: Recorder, request: Request | None, call: Call) -> None:
     if request is None or request.recorder is not recorder:
         recorder.record_call(call)  # another model's request: its rows are its own
         return
+    with recorder.joining:  # threads of one request
+        _join(recorder, request, call)
+
+
+def _join(recorder: Recorder, request: Request, call: Call) -> None:
     calls = _calls(request)
     last = calls[-1] if calls else None
     if (
@@ -94,13 +100,13 @@ def record(recorder: Recorder, request: Request | None, call: Call) -> None:
 
 def _calls(request: Request) -> list[Call]:
     """Give the calls of *request*, a row in its lane among the others."""
+    request.usual = False  # before anything else: no other row joins by its lane now
     calls = request.calls
     if calls is None:
         calls = request.calls = []
-        request.usual = False
-    if request.row is not None:
-        calls.append(request.recorder.lanes.whole(request.row, request.id))
-        request.row = None
+    row, request.row = request.row, None
+    if row is not None:
+        calls.append(request.recorder.lanes.whole(row, request.id))
     return calls
 
 
@@ -145,9 +151,13 @@ class RequestScope:
         if self._token is not None:
             leave(self._token)
         self._request.closed = True
-        for call in _calls(self._request):
-            if not keep(self._recorder, self._outer, call):
-                self._recorder.record_call(call)
+        try:
+            calls, self._request.calls = _calls(self._request), None
+            for call in calls:
+                if not keep(self._recorder, self._outer, call):
+                    self._recorder.record_call(call)
+        except Exception:  # noqa: BLE001 - the caller's block has ended all the same
+            self._recorder.totals.fault("scope")
 
 
 class _Named(Request):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from time import perf_counter_ns as clock
-from types import CoroutineType
 from typing import Protocol
 
 from servewatch.capture.ids import IdPool
@@ -29,7 +28,7 @@ class Settings(Protocol):
 class Served(Request):
     """A request between a server and an application: both call it for the other.
 
-    Its methods hand on what the server's own give, to be awaited by whoever asked: a
+    `send` hands on what the server's own gives, to be awaited by whoever asked: a
     coroutine of ours around each message would cost as much as all else here.
     """
 
@@ -41,7 +40,6 @@ class Served(Request):
     status = 0  # nothing sent yet
     first = 0  # how long until the first byte was handed over
     gone = False
-    asked = False  # for the first message
     whole = False  # all of the answer was handed over
     traced: Traced | None = None  # its span
     error: type[Exception] | None = None  # what the application raised
@@ -56,18 +54,8 @@ class Served(Request):
         self.name = name = self.asgi.ids.name(self.scope["headers"])
         return name
 
-    def receive(self) -> Awaitable[Message]:
-        """Pass the next message on, as it comes; never ask for one ahead.
-
-        The first before an answer is not looked at: it is the body, or its beginning.
-        What is asked for later may be the news that the client is gone.
-        """
-        if self.asked or self.status:
-            return self._receive_next()
-        self.asked = True
-        return self.wrapped_receive()
-
-    async def _receive_next(self) -> Message:
+    async def receive(self) -> Message:
+        """Pass the next message on, as it comes; never ask for one ahead."""
         message = await self.wrapped_receive()
         try:
             if message["type"] == "http.disconnect":
@@ -82,7 +70,7 @@ class Served(Request):
         An answer in one piece is complete once it is handed over. Of one in several,
         a server may refuse any, which is how it says that the client is gone.
         """
-        kind = None
+        is_ending = False
         try:
             kind = message["type"]
             if kind == "http.response.start":
@@ -113,16 +101,19 @@ class Served(Request):
                 ):
                     self.end("ok")
                 else:
+                    # First of all: no thread's call joins from now on.
+                    self.closed, self.usual, is_ending = True, False, True
                     took = clock() - self.began
                     method, name = scope["method"], self.name
                     fields = (route.path, method, self.status, took, took, "ok")
                     waiting.append((*fields, self.row, None, name, None))
-                    self.closed, self.usual = True, False
+                    is_ending = False
             elif kind in {"http.response.zerocopysend", "http.response.pathsend"}:
                 return self._send_part(message, has_bytes=True)
         except Exception:  # noqa: BLE001 - the server will say what is wrong with it
             self.asgi.totals.fault("send")
-            self.whole = kind == "http.response.body"
+            if is_ending:
+                self.whole, self.closed = True, False
         return self.wrapped_send(message)
 
     def _send_odd(self, message: Message) -> Awaitable[None]:
@@ -175,10 +166,10 @@ class Served(Request):
                 self.name,
                 trace,
             )
-            self.recorder.record_exchange(exchange, self.next_row, self.held)
+            self.recorder.record_exchange(exchange)
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             self.asgi.totals.fault("end")
-            self.asgi.totals.drop("internal", self.next_row)
+            self.asgi.totals.drop("internal", self.rows)
 
     def begin_span(self) -> Traced | None:
         """Begin the request's span, where a tracer provider is installed."""
@@ -211,26 +202,13 @@ class Served(Request):
             outcome=outcome,
             error=self.error,
             name=self.name,
-            rows=self.next_row,
+            rows=self.rows,
         )
 
     def _outcome(self) -> Outcome:
         """Say what became of a request whose end was not noticed when it came."""
         if self.whole and not self.gone:
             return "ok"
-        if self.gone or (self.asked and self._is_gone()):
+        if self.gone:
             return "client_closed"
         return "error_after_start" if self.status else "error"
-
-    def _is_gone(self) -> bool:
-        """Ask the server, which repeats at once that a client is gone; never wait."""
-        asking = self.wrapped_receive()
-        if not isinstance(asking, CoroutineType):
-            return False
-        try:
-            asking.send(None)
-        except StopIteration as told:
-            return bool(told.value["type"] == "http.disconnect")
-        finally:
-            asking.close()
-        return False

@@ -13,6 +13,8 @@ from collections.abc import (
     Generator,
 )
 from functools import partial
+from numbers import Real
+from sys import getsizeof
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -28,6 +30,7 @@ class Done(Protocol):
         """Count a fault at *site*; what the call gave is lost."""
 
 
+STREAM_BYTES = 512 * 1024  # of what a generator gave; more is not kept at all
 ITEMS = 8192  # of a generator, kept as its prediction
 NOTHING = object()
 """The answer of a call that ended without one."""
@@ -94,19 +97,28 @@ class _Items:
     def __init__(self, done: Done) -> None:
         self._done: Done | None = done
         self._items: list[Any] = []
+        self._bytes = 0
+        self._is_small = True
 
     def add(self, item: Any) -> None:
-        if len(self._items) < ITEMS:
+        if not self._is_small:
+            return
+        self._bytes += item.nbytes if isinstance(item, np.ndarray) else getsizeof(item)
+        is_known = isinstance(item, Real | np.ndarray | str | None)
+        if is_known and self._bytes <= STREAM_BYTES and len(self._items) < ITEMS:
             self._items.append(item)
+        else:  # of a part nothing could be made: not even the part is kept
+            self._is_small = False
+            self._items.clear()
 
     def end(self, error: BaseException | None) -> None:
         done, self._done = self._done, None
         if done is None:
             return
         if isinstance(error, StopIteration | StopAsyncIteration):
-            done(self._items if len(self._items) < ITEMS else NOTHING, None)
+            done(self._items if self._is_small else NOTHING, None)
         elif error is None or isinstance(error, GeneratorExit):  # closed by its reader
-            done(self._items, GeneratorExit())
+            done(self._items if self._is_small else NOTHING, GeneratorExit())
         else:
             done(NOTHING, error)
 

@@ -33,7 +33,8 @@ class Breaker:
         """Note a fault; True for the one that is too many."""
         now = self._clock()
         self._faults.append(now)
-        is_many = len(self._faults) == FAULTS and now - self._faults[0] < WITHIN_SECONDS
+        earlier = list(self._faults)  # another thread may be closing it
+        is_many = len(earlier) == FAULTS and now - earlier[0] < WITHIN_SECONDS
         if not is_many or self._opened is not None:
             return False
         self._opened = now

@@ -32,22 +32,23 @@ class Crowd:
         self._random = Random()  # noqa: S311 - keeps no secret
         self.end()
 
-    def begin(self) -> None:
-        """Note that no more fit than wait now."""
-        self._size = self._came = len(self._rows) + len(self._calls)
+    def begin(self, share: float) -> None:
+        """Note that no more fit than wait now, who are *share* of those that came."""
+        self._size = len(self._rows) + len(self._calls)
+        self._came = self._size / share
 
     def end(self) -> None:
         """Note that everybody has been taken."""
-        self._size = self._came = 0
+        self._size, self._came = 0, 0.0
 
     @property
     def is_on(self) -> bool:
         """Whether more came than fit."""
         return self._size > 0
 
-    def share_for(self, calls: int) -> float:
-        """Give the chance to stay that *calls* more have."""
-        self._came += calls
+    def share_for(self, rows: int) -> float:
+        """Give the chance to stay that *rows* more have."""
+        self._came += rows
         return self._size / self._came
 
     def admit(self, call: Call | Row, size: int) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from servewatch.record.forking import renew_after_fork
 from servewatch.record.guard import Faults
@@ -35,7 +37,8 @@ class Heartbeat:
     def after_fork(self) -> None:
         """Forget the parent's thread: it does not run here."""
         self._thread: threading.Thread | None = None
-        self._wake = threading.Event()
+        # Not an Event: a finalizer may hasten while this very thread holds its lock.
+        self._wake: SimpleQueue[None] = SimpleQueue()
         self._starting = threading.Lock()
         self._stopped = False
         self._ended = False
@@ -52,7 +55,7 @@ class Heartbeat:
             if self.is_alive:
                 return
             self._stopped = self._ended = False
-            self._wake.clear()
+            self._forget_calls()
             self._thread = threading.Thread(
                 target=self._run, name="servewatch-heartbeat", daemon=True
             )
@@ -60,12 +63,12 @@ class Heartbeat:
 
     def hasten(self) -> None:
         """Have the next beat at once."""
-        self._wake.set()
+        self._wake.put(None)
 
     def stop(self, *, flush: bool = True) -> None:
         """End the thread after the beat it is in; with *flush*, beat once more here."""
         self._stopped = True
-        self._wake.set()
+        self._wake.put(None)
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout=5.0)
@@ -76,13 +79,20 @@ class Heartbeat:
     def _run(self) -> None:
         try:
             while not self._stopped:
-                self._wake.wait(self._interval_seconds)
+                with suppress(Empty):
+                    self._wake.get(timeout=self._interval_seconds)
                 if not self._stopped:
-                    self._wake.clear()
+                    self._forget_calls()
                     self._once()
         finally:  # whatever ended it: the next record has to find no thread
             self._ended = True
             self._tell_end()
+
+    def _forget_calls(self) -> None:
+        """Many may have called for the beat that comes now."""
+        with suppress(Empty):
+            while True:
+                self._wake.get_nowait()
 
     def _tell_end(self) -> None:
         if self._on_end is not None:

@@ -111,6 +111,10 @@ class Lanes:
         """Know none."""
         self._lanes: list[Lane] = []
         self._numbers: dict[tuple[object, ...], int] = {}
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Take a lock that no thread of the parent holds."""
         self._opening = Lock()
 
     def __len__(self) -> int:
@@ -135,6 +139,8 @@ class Lanes:
         if len(self._lanes) >= LANES:
             return None
         with self._opening:
+            if key in self._numbers:
+                return self._lanes[self._numbers[key]]
             kind = (
                 type(np.zeros(1, answer_dtype).item()) if answers == 1 else np.ndarray
             )

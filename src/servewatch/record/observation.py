@@ -137,7 +137,8 @@ def counted_status(status: int, outcome: Outcome) -> int:
 def size_of(call: Call | Row) -> int:
     """Give the bytes of values that *call* keeps alive."""
     if not isinstance(call, Call):
-        return len(call[1])
+        answer = call[2]
+        return len(call[1]) + (len(answer) if type(answer) is bytes else 0)
     prediction = call.prediction
     size = call.features.size
     return size if prediction is None else size + prediction.size

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
+from threading import RLock
 from typing import Any, NamedTuple
 
 from servewatch.record.breaker import Breaker
 from servewatch.record.crowd import Crowd
 from servewatch.record.forking import renew_after_fork
+from servewatch.record.guard import guarded
 from servewatch.record.lane import Lanes
 from servewatch.record.observation import (
     CALLS,
@@ -102,6 +104,10 @@ class Recorder:
         self.breaker.after_fork()
         self._random = Random()  # noqa: S311 - keeps no secret
         self.crowd.after_fork()
+        self.lanes.after_fork()
+        # Held while a call joins a request whose calls come from several threads; also
+        # by finalizers, which run anywhere.
+        self.joining = RLock()
         self._more_rows = self._bytes = self._row_bytes = 0
         self._begun = self._is_full = False
 
@@ -131,9 +137,8 @@ class Recorder:
 
     def kept_of(self, rows: int) -> int:
         """Draw how many of *rows* to keep; their expectation is the share kept."""
-        share = self.keep_share
-        if self.crowd.is_on:
-            share = min(share, self.crowd.share_for(rows))
+        crowd = self.crowd
+        share = crowd.share_for(rows) if crowd.is_on else self.keep_share
         return rows if share >= 1.0 else int(rows * share + self._random.random())
 
     @property
@@ -186,18 +191,11 @@ class Recorder:
             self.totals.fault("record")
             self.totals.drop("internal", 1)
 
-    def record_exchange(
-        self, exchange: Exchanged, rows: int | None = None, size: int = 0
-    ) -> None:
-        """Take a served request. One that finds no room still counts as a request.
-
-        A caller that knows the calls' rows and bytes spares them being added up.
-        """
+    def record_exchange(self, exchange: Exchanged) -> None:
+        """Take a served request. One that finds no room still counts as a request."""
         try:
-            if rows is None:
-                rows = rows_with(exchange)
-                size = sum(map(size_of, exchange[CALLS] or ()))
-            if self._has_room(rows, size):
+            size = sum(map(size_of, exchange[CALLS] or ()))
+            if self._has_room(rows_with(exchange), size):
                 self.exchanges.append(exchange)
             else:
                 route, method, status, _, _, outcome = exchange[:6]
@@ -240,7 +238,7 @@ class Recorder:
         """Have the drain come; once, for it will hear of the first."""
         if not self._is_full:
             self._is_full = True
-            self.crowd.begin()
+            self.crowd.begin(self.keep_share)
             self.make_room()
             if self.on_full is not None:
                 self.on_full()
@@ -268,8 +266,14 @@ class Recorder:
         called = [exchange[CALLS] for exchange in exchanges]
         groups: list[Sequence[Call]] = list(filter(None, called))
         if calls:
-            groups.append(list(map(self.lanes.whole, calls)))
+            groups.append(list(self._whole(calls)))
         return Taken(exchanges, rows, groups, received)
+
+    def _whole(self, calls: Iterable[Call | Row]) -> Iterator[Call]:
+        """Give *calls* alike; what cannot be given is a fault, and costs its rows."""
+        for call in calls:
+            with guarded(self.totals, "take"):
+                yield self.lanes.whole(call)
 
     def _pending_rows(self) -> int:
         exchanges, rows, calls = (list(each.copy()) for each in self._waiting)
