@@ -117,8 +117,9 @@ def test_a_call_after_the_answer_is_recorded_by_itself_under_the_same_id() -> No
     [
         [ROW] * (JOINED_CALLS + 5),
         [np.zeros((JOINED_BYTES // 32, 2))] * 3,
+        [np.zeros((JOINED_BYTES // 30, 2))] * 2,
     ],
-    ids=["many calls", "large calls"],
+    ids=["many calls", "large calls", "a second that is too large"],
 )
 def test_what_an_open_request_holds_is_bounded_and_nothing_is_lost(
     batches: list[Any],

@@ -88,6 +88,18 @@ def test_the_cpu_share_is_what_was_spent_since_the_last_look() -> None:
     assert world.pace.cpu_share == pytest.approx(0.015)
 
 
+def test_counts_that_began_anew_change_nothing() -> None:
+    world = World(cpu_budget=0.01)
+    world.second(10_000, on_rows=0.04)
+    share = world.recorder.keep_share
+    world.totals.after_fork()
+    world.now += 1.0
+    world.pace.adjust()
+
+    assert world.recorder.keep_share == share
+    assert world.pace.cpu_share >= 0.0
+
+
 def test_two_looks_in_a_moment_are_one() -> None:
     world = World(rows_per_second=10)
     world.totals.recorded += 1000

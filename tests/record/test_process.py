@@ -76,6 +76,18 @@ def test_a_child_does_not_hang_on_a_lock_its_parent_held() -> None:
     assert said == b"2"
 
 
+def test_a_child_knows_of_no_second_method_of_its_parent() -> None:
+    recorder = Recorder()
+    for method in ("predict", "predict_proba"):
+        recorder.note_method(method)
+
+    def work() -> bytes:
+        return str(recorder.lone_rows is recorder.rows).encode()
+
+    assert recorder.lone_rows is recorder.calls
+    assert in_child(work) == b"True"
+
+
 def test_a_child_draws_other_ids_than_its_parent() -> None:
     pool = IdPool()
     pool.draw()
