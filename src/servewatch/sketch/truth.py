@@ -21,6 +21,7 @@ Task = Literal["classification", "regression"]
 MOST_CLASSES = 20
 MOST_SCORED = 10  # classes whose scores are counted each
 CALIBRATION_BINS = 10
+CALIBRATION_HALF = 0.5
 OUTCOMES = ("tp", "fp", "fn", "tn")
 # Upper ends of the buckets of a label's delay in seconds; the last one has none.
 DELAYS = (
@@ -109,7 +110,10 @@ class TruthCells:
       `served_score:J` (B, 2) of all rows served, by bin and whether the predicted class
       is its class.
     * `calibration` (10, 2) by bin of the predicted class's score (two classes: of the
-      positive one's) and whether the label is that class.
+      positive one's) and whether the label is that class; `calibration_gap` (2, 2) two
+      gaps in [0, 1] as rows that miss and hit: (y - p + 1) / 2, one half on average
+      where probabilities are right, and the same with its sign turned for p below 0.5,
+      which is lower where they are too sure.
     * `group:COLUMN` (groups, C, 4) by group, class, and `OUTCOMES` of that class;
       regression (groups, 2): the clipped loss in rows that are missed and hit;
       `served_group:COLUMN` (groups, K), for regression (groups,).
@@ -143,6 +147,7 @@ class TruthCells:
                 found[f"score:{place}"] = found[f"served_score:{place}"] = (bins, 2)
             if truth.scores:
                 found["calibration"] = (len(truth.calibration_edges) + 1, 2)
+                found["calibration_gap"] = (2, 2)
             for each in truth.segments:
                 shape = (each.groups, len(truth.classes), len(OUTCOMES))
                 found[f"group:{each.column}"] = shape
