@@ -15,16 +15,18 @@ from types import MappingProxyType
 from typing import Any
 
 from servewatch.baseline import package
-from servewatch.baseline.build import build_content, layout_of
+from servewatch.baseline.build import Build, layout_of
 from servewatch.baseline.describe import as_html, as_lines
 from servewatch.baseline.gather import Gathered, gather
 from servewatch.baseline.notes import notes_of
+from servewatch.baseline.outcomes import Wanted
 from servewatch.baseline.profile import ColumnProfile, Content, Lineage
 from servewatch.baseline.roles import Roles, assign
 from servewatch.config import Config
 from servewatch.errors import BaselineError
 from servewatch.schema import Column, Kind, Schema
 from servewatch.sketch.layout import Layout
+from servewatch.sketch.truth import Task
 
 PACKAGES = ("servewatch", "numpy", "scipy", "msgspec")
 NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
@@ -56,6 +58,9 @@ class Baseline:
         ignore: Collection[str] = (),
         kinds: Mapping[str, Kind] = NO_KINDS,
         segments: Sequence[str] = (),
+        task: Task | None = None,
+        scores: str | Sequence[str] | Mapping[object, str] | None = None,
+        positive: object = None,
         model: str = "model",
         version: str = "",
         config: Config | None = None,
@@ -70,14 +75,17 @@ class Baseline:
         after train. *segments* names features for each of whose values everything is
         counted once more. *progress* hears a label and a share in [0, 1].
 
-        Raises `DataError` for rows that cannot be read and `BaselineError` for parts
-        that contradict each other.
+        *task* ("classification" or "regression"; None: as it looks) says how labels are
+        compared with predictions; *scores* are prediction columns of probabilities: of
+        the *positive* one of two classes (None: the last), or one a class, in order.
+
+        Raises `DataError` for unreadable rows, `BaselineError` for contradictory parts.
 
         >>> rows = {"age": [31, 42, 42], "score": [0.1, 0.9, 0.8]}
         >>> Baseline.build(rows, prediction="score").schema.features
         (Column(name='age', kind='numeric', role='feature'),)
         """
-        config = config or Config()
+        config, tell = config or Config(), progress or _ignore
         roles = assign(
             train,
             evaluation,
@@ -89,15 +97,14 @@ class Baseline:
             kinds=kinds,
             segments=segments,
         )
-        tell = progress or _ignore
         rows = gather(
             train, evaluation, roles, ordered=ordered, config=config, progress=tell
         )
-        content = build_content(
-            rows, roles, kinds=kinds, segments=segments, config=config, progress=tell
+        wanted = Wanted(task, scores, positive)
+        built = Build(rows, roles, kinds, segments, wanted, config, tell).content()
+        return cls(
+            built[0], _lineage(rows, model, version), _notes(built, roles, config)
         )
-        notes = notes_of(content, layout_of(content), config)
-        return cls(content, _lineage(rows, model, version), (*notes, *_left_out(roles)))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Baseline:
@@ -180,6 +187,14 @@ def _lineage(rows: Gathered, model: str, version: str) -> Lineage:
         data_digest=rows.data_digest,
         packages=_packages(),
     )
+
+
+def _notes(
+    built: tuple[Content, tuple[str, ...]], roles: Roles, config: Config
+) -> tuple[str, ...]:
+    content, said = built
+    notes = notes_of(content, layout_of(content), config)
+    return (*notes, *said, *_left_out(roles))
 
 
 def _left_out(roles: Roles) -> tuple[str, ...]:

@@ -10,12 +10,20 @@ from numpy.typing import NDArray
 
 from servewatch.baseline.gather import Gathered, Group, Progress, take
 from servewatch.baseline.kinds import choose_bins, convert, kind_of
-from servewatch.baseline.own_replay import temper
+from servewatch.baseline.outcomes import Wanted
+from servewatch.baseline.own_replay import NO_BLOCKS, BlockCounts, temper
+from servewatch.baseline.performance import (
+    Compared,
+    block_counts,
+    compare_outcomes,
+    profile_outcomes,
+)
 from servewatch.baseline.profile import (
     ColumnProfile,
     Content,
     Dependence,
     Duplicates,
+    Segment,
 )
 from servewatch.baseline.roles import Roles
 from servewatch.baseline.sample import first_half, keep_codes
@@ -45,61 +53,100 @@ class Profiled:
     group: Group
 
 
-def build_content(
-    gathered: Gathered,
-    roles: Roles,
-    *,
-    kinds: Mapping[str, Kind],
-    segments: Sequence[str],
-    config: Config,
-    progress: Progress,
-) -> Content:
-    """Profile every column, then measure how blocks depend on each other.
+@dataclass(frozen=True, eq=False)
+class Build:
+    """Rows with the parts their columns play, and what the user wants of them."""
 
-    The same rows give the same content, whatever they came in.
-    """
-    bins = config.bins
-    if len(roles.features) > MANY_FEATURES:
-        bins = min(bins, FEW_BINS)
-    coded: list[Profiled] = []
-    for place, name in enumerate(gathered.columns):
-        progress(f"profiling {name}", place / len(gathered.columns))
-        coded.append(_profile(name, gathered, roles, kinds.get(name), bins))
-    served = [c for c in coded if c.profile.role != "target"]
-    features = [c for c in served if c.profile.role == "feature"]
-    progress("counting", 1.0)
-    content = Content(
-        columns=tuple(c.profile for c in coded),
-        ignored=tuple(sorted({*roles.ignored, *filter(None, [roles.timestamp])})),
-        order=gathered.order,
-        blocks=len(gathered.everything.timeline.names),
-        prediction_blocks=len(gathered.held.timeline.names),
-        block_seconds=config.block_seconds,
-        first=gathered.first,
-        last=gathered.last,
-        in_sample=not roles.held_out,
-        duplicates=_duplicates(features, gathered.everything),
-        reservoir=keep_codes(
-            [_everywhere(c, gathered.everything) for c in served],
-            gathered.everything.places.size,
-        ),
-        segments=segment_counts(
-            segments,
-            {
-                c.profile.name: (
-                    c.profile.bins,
-                    _everywhere(c, gathered.everything),
-                    c.group.places,
-                )
-                for c in served
-            },
-        ),
-    )
-    blocks = Blocks(
-        {c.profile.name: (c.profile.bins, c.codes, c.group.timeline) for c in served}
-    )
-    tempered = temper(content, layout_of(content), blocks, config, progress)
-    return explain(tempered, blocks)
+    gathered: Gathered
+    roles: Roles
+    kinds: Mapping[str, Kind]
+    segments: Sequence[str]
+    wanted: Wanted
+    config: Config
+    progress: Progress
+
+    def content(self) -> tuple[Content, tuple[str, ...]]:
+        """Profile every column, then measure how blocks depend on each other.
+
+        The same rows give the same content, whatever they came in. Beside it comes what
+        there is to say of labels that cannot be compared with predictions.
+        """
+        gathered, roles = self.gathered, self.roles
+        bins = self.config.bins
+        if len(roles.features) > MANY_FEATURES:
+            bins = min(bins, FEW_BINS)
+        coded: list[Profiled] = []
+        for place, name in enumerate(gathered.columns):
+            self.progress(f"profiling {name}", place / len(gathered.columns))
+            coded.append(_profile(name, gathered, roles, self.kinds.get(name), bins))
+        served = [c for c in coded if c.profile.role != "target"]
+        features = [c for c in served if c.profile.role == "feature"]
+        self.progress("counting", 1.0)
+        compared = self._compared(coded, bins)
+        performance, outcomes = None, NO_BLOCKS
+        if isinstance(compared, Compared):
+            performance = profile_outcomes(compared)
+            outcomes = block_counts(compared)
+        content = Content(
+            columns=tuple(c.profile for c in coded),
+            ignored=tuple(sorted({*roles.ignored, *filter(None, [roles.timestamp])})),
+            order=gathered.order,
+            blocks=len(gathered.everything.timeline.names),
+            prediction_blocks=len(gathered.held.timeline.names),
+            block_seconds=self.config.block_seconds,
+            first=gathered.first,
+            last=gathered.last,
+            in_sample=not roles.held_out,
+            duplicates=_duplicates(features, gathered.everything),
+            reservoir=keep_codes(
+                [_everywhere(c, gathered.everything) for c in served],
+                gathered.everything.places.size,
+            ),
+            segments=self._segments(served),
+            performance=performance,
+        )
+        said = (compared,) if isinstance(compared, str) else ()
+        return self._tempered(content, served, outcomes), said
+
+    def _compared(self, coded: Sequence[Profiled], bins: int) -> Compared | str | None:
+        return compare_outcomes(
+            self.gathered,
+            self.roles,
+            {c.profile.name: c.profile for c in coded},
+            {c.profile.name: c.codes for c in coded if c.profile.role == "feature"},
+            segments=self.segments,
+            wanted=self.wanted,
+            bins=bins,
+        )
+
+    def _segments(self, served: Sequence[Profiled]) -> tuple[Segment, ...]:
+        everything = self.gathered.everything
+        columns = {
+            c.profile.name: (c.profile.bins, _everywhere(c, everything), c.group.places)
+            for c in served
+        }
+        return segment_counts(self.segments, columns)
+
+    def _tempered(
+        self,
+        content: Content,
+        served: Sequence[Profiled],
+        outcomes: Mapping[str, BlockCounts],
+    ) -> Content:
+        """Measure how deaf each stream has to be, and which blocks made it so."""
+        parts = {
+            c.profile.name: (c.profile.bins, c.codes, c.group.timeline) for c in served
+        }
+        blocks = Blocks(parts)
+        tempered = temper(
+            content,
+            layout_of(content),
+            blocks,
+            self.config,
+            progress=self.progress,
+            outcomes=outcomes,
+        )
+        return explain(tempered, blocks)
 
 
 def layout_of(content: Content) -> Layout:
@@ -113,6 +160,7 @@ def layout_of(content: Content) -> Layout:
         Schema(tuple(Column(c.name, c.kind, c.role) for c in counted)),
         tuple(c.bins for c in counted),
         frozenset({*content.ignored, *targets}),
+        None if content.performance is None else content.performance.truth,
     )
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from servewatch.baseline.performance_streams import performance_streams
 from servewatch.baseline.profile import ColumnProfile, Content, Dependence
 from servewatch.baseline.streams import streams
 from servewatch.judge.dependence import DISJOINT_WINDOWS, design_effect
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, float], None]
+NO_BLOCKS: Mapping[str, BlockCounts] = MappingProxyType({})
 MARGIN_NATS = 3.0
 STEP = 1.25
 
@@ -49,12 +52,15 @@ def temper(
     layout: Layout,
     blocks: Mapping[str, BlockCounts],
     config: Config,
+    *,
     progress: Progress | None = None,
+    outcomes: Mapping[str, BlockCounts] = NO_BLOCKS,
 ) -> Content:
     """Give *content* with each column's dependence, longest gap and envelope.
 
-    Columns without blocks, or with fewer than 8, keep no dependence: live traffic then
-    starts in a slow warm-up. *progress* hears a label and a share in [0, 1].
+    *outcomes* are the blocks of cells of labelled rows. Columns without blocks, or with
+    fewer than 8, keep no dependence: live traffic then starts in a slow warm-up.
+    *progress* hears a label and a share in [0, 1].
     """
     known = {
         name: found
@@ -66,12 +72,19 @@ def temper(
     ]
     draft = msgspec.structs.replace(content, columns=tuple(measured))
     found: dict[str, Dependence] = {}
-    judged = [s for s in streams(draft, layout, config) if s.tempered]
-    gating = len(streams(draft, layout, config)) + len(("rate", "rate", "latency"))
+    labelled = performance_streams(draft, layout, config)
+    everything = (*streams(draft, layout, config), *labelled)
+    judged = [stream for stream in everything if stream.tempered]
+    gating = len(everything) + len(("rate", "rate", "latency"))
+    known |= {
+        f":{name}": block
+        for name, block in outcomes.items()
+        if len(block.names) >= DISJOINT_WINDOWS
+    }
     by_length: dict[int, list[Stream]] = {}
     for stream in judged:
         column = stream.column
-        if column in known:
+        if column in known and not stream.name.startswith("group:"):
             by_length.setdefault(len(known[column].names), []).append(stream)
     for group in by_length.values():
         found |= _measure(
@@ -86,7 +99,26 @@ def temper(
         for profile in draft.columns
     ]
     draft = msgspec.structs.replace(draft, columns=tuple(columns))
+    draft = _with_outcomes(draft, labelled, found)
     return _with_envelopes(draft, layout, known, config)
+
+
+def _with_outcomes(
+    content: Content, labelled: Sequence[Stream], found: Mapping[str, Dependence]
+) -> Content:
+    """Keep the dependence of each block of labelled cells: the largest."""
+    if content.performance is None:
+        return content
+    kept: dict[str, Dependence] = {}
+    for stream in labelled:
+        block = stream.column.removeprefix(":")
+        dependence = found.get(stream.name)
+        if dependence is None:
+            continue
+        if block not in kept or dependence.design_effect > kept[block].design_effect:
+            kept[block] = dependence
+    performance = msgspec.structs.replace(content.performance, streams=kept)
+    return msgspec.structs.replace(content, performance=performance)
 
 
 def _with_gap(profile: ColumnProfile, blocks: BlockCounts | None) -> ColumnProfile:

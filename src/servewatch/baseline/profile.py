@@ -12,6 +12,7 @@ import msgspec
 
 from servewatch.schema import Kind, Role
 from servewatch.sketch.bins import Bins
+from servewatch.sketch.truth import Truth
 
 Order = Literal["timestamp", "ordered", "unordered"]
 
@@ -114,6 +115,21 @@ class Segment(msgspec.Struct, frozen=True):
     counts: dict[str, tuple[int, ...]]
 
 
+class Performance(msgspec.Struct, frozen=True):
+    """How the predictions on evaluation rows compare with their labels.
+
+    `counts` and `sums` are those of `servewatch.sketch.truth` over `rows` rows;
+    `streams` the dependence between blocks of each block of cells that is judged (none
+    measured in time order: empty).
+    """
+
+    truth: Truth
+    rows: int
+    counts: tuple[int, ...]
+    sums: tuple[float, ...]
+    streams: dict[str, Dependence] = {}
+
+
 class Content(msgspec.Struct, frozen=True):
     """Schema and statistics: everything that the digest covers.
 
@@ -133,6 +149,7 @@ class Content(msgspec.Struct, frozen=True):
     duplicates: Duplicates = Duplicates()
     reservoir: Codes | None = None
     segments: tuple[Segment, ...] = ()
+    performance: Performance | None = None
 
 
 class Lineage(msgspec.Struct, frozen=True):

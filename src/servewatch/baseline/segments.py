@@ -26,7 +26,7 @@ def segment_counts(
     found: list[Segment] = []
     for name in names:
         bins, codes, _ = columns[name]
-        for place, label in enumerate(_labels(name, bins)):
+        for place, label in enumerate(labels_of(name, bins)):
             chosen = codes == place
             counts = {
                 other: _count(column, chosen) for other, column in columns.items()
@@ -36,7 +36,11 @@ def segment_counts(
     return tuple(found)
 
 
-def _labels(name: str, bins: Bins) -> list[str]:
+def labels_of(name: str, bins: Bins) -> list[str]:
+    """Name a column's groups, in the order of its ordinary bins.
+
+    Raises `BaselineError` for a column with more than 50 values.
+    """
     if isinstance(bins, LevelBins):
         return [f"{level:.12g}" for level in bins.levels]
     if isinstance(bins, CategoryBins) and bins.ordinary <= MOST_SEGMENTS + 1:

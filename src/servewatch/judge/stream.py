@@ -10,11 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 Family = Literal[
-    "values", "missing", "unseen", "invalid", "range", "rate", "latency", "schema"
+    "values",
+    "missing",
+    "unseen",
+    "invalid",
+    "range",
+    "rate",
+    "latency",
+    "schema",
+    "performance",
 ]
 
 
-RESERVED = frozenset({"dataset", "schema", "duplicates", "errors", "latency"})
+RESERVED = frozenset({"dataset", "schema", "duplicates", "errors", "latency", "error"})
+PREFIXES = ("error/", "calibration/", "group:", "floor/")
 QUALITY = ("missing", "unseen", "invalid", "range")
 ESCAPE = "column:"
 
@@ -28,7 +37,8 @@ def stream_name(column: str, family: str = "values") -> str:
     ('price', 'price/missing', 'column:latency')
     """
     ends = tuple(f"/{quality}" for quality in QUALITY)
-    if column in RESERVED or column.startswith(ESCAPE) or column.endswith(ends):
+    starts = (ESCAPE, *PREFIXES)
+    if column in RESERVED or column.startswith(starts) or column.endswith(ends):
         column = ESCAPE + column
     return column if family == "values" else f"{column}/{family}"
 

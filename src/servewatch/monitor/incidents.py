@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Missing or invalid data explains a shape that changed with it, never the reverse.
 _TELLING = ("schema", "missing", "invalid", "range", "unseen", "rate", "latency")
-_AFFECTED = {"feature": 0, "prediction": 1, "all": 2}
+_AFFECTED = {"feature": 0, "prediction": 1, "performance": 2, "all": 3}
 
 
 def incidents(verdicts: Iterable[Verdict]) -> list[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from os import getpid
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from servewatch.baseline.performance_streams import performance_streams
 from servewatch.baseline.streams import streams, watched
 from servewatch.judge.judge import Judge
 from servewatch.judge.state import pack_judge, unpack_judge
@@ -105,7 +106,11 @@ class Monitor:
         found = service_streams(content, self.layout, self.config)
         columns: tuple[Watched, ...] = ()
         if content is not None:
-            found = (*streams(content, self.layout, self.config), *found)
+            found = (
+                *streams(content, self.layout, self.config),
+                *performance_streams(content, self.layout, self.config),
+                *found,
+            )
             columns = watched(content, self.layout, self.config)
         return Judge(
             found,

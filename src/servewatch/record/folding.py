@@ -226,3 +226,4 @@ def assign(window: Window, source: Window) -> None:
     window.rows = source.rows
     window.requests = source.requests
     window.unknown = source.unknown
+    window.labels, window.sums = source.labels, source.sums

@@ -24,6 +24,8 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     columns: int
     limit: int
     unknown: dict[str, int]
+    labels: int
+    sums: bytes
 
 
 def pack(window: Window) -> bytes:
@@ -42,12 +44,14 @@ def pack(window: Window) -> bytes:
             columns=window.moments.shape[0],
             limit=window.reservoir.limit,
             unknown=dict(window.unknown),
+            labels=window.labels,
+            sums=window.sums.astype("<f8").tobytes(),
         )
     )
 
 
-def unpack(raw: bytes, size: int, columns: int) -> Window:
-    """Give the window in *raw*, which must have *size* cells and *columns* columns.
+def unpack(raw: bytes, size: int, columns: int, sums: int = 0) -> Window:
+    """Give the window in *raw*, of *size* cells, *columns* columns and *sums* sums.
 
     Raises ValueError on anything else: a store is foreign input.
     """
@@ -58,6 +62,7 @@ def unpack(raw: bytes, size: int, columns: int) -> Window:
         keys = np.frombuffer(packed.keys, "<u8").astype(np.uint64)
         codes = np.frombuffer(packed.codes, np.uint8).reshape(keys.size, columns)
         moments = moments.reshape(columns, 5)
+        totals = np.frombuffer(packed.sums, "<f8").astype(float)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         message = f"not a window of {size} cells and {columns} columns: {error}"
         raise ValueError(message) from error
@@ -65,7 +70,9 @@ def unpack(raw: bytes, size: int, columns: int) -> Window:
         packed.version == VERSION
         and packed.columns == columns
         and counts.size == size
-        and min(counts.min(initial=0), packed.rows, packed.requests) >= 0
+        and totals.size == sums
+        and bool(np.isfinite(totals).all())
+        and min(counts.min(initial=0), packed.rows, packed.requests, packed.labels) >= 0
         and keys.size <= packed.limit
         and (keys[1:] >= keys[:-1]).all()
     )
@@ -84,4 +91,6 @@ def unpack(raw: bytes, size: int, columns: int) -> Window:
         rows=packed.rows,
         requests=packed.requests,
         unknown=packed.unknown,
+        labels=packed.labels,
+        sums=totals,
     )

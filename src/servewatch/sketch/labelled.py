@@ -119,7 +119,7 @@ class Labelled:
         hits = _rounded(loss, phase)
         self.cells.of("clipped", self.counts)[:] += (labels.size - hits, hits)
         error = np.clip(residual / truth.scale, -LARGEST, LARGEST)
-        self._sum_errors(error, labels)
+        self._sum_errors(error, labels, loss)
         size = np.clip(np.abs(labels) / truth.scale, 0, LARGEST)
         for place, segment in enumerate(truth.segments):
             group = records["groups"][:, place].astype(np.int64)
@@ -133,7 +133,7 @@ class Labelled:
                 hits = _rounded(part, phase)
                 of_group[number] += (part.size - hits, hits)
 
-    def _sum_errors(self, error: Floats, labels: Floats) -> None:
+    def _sum_errors(self, error: Floats, labels: Floats, loss: Floats) -> None:
         truth = self.cells.truth
         over, under = np.maximum(error, 0), np.maximum(-error, 0)
         y = np.clip((labels - truth.center) / truth.scale, -LARGEST, LARGEST)
@@ -160,6 +160,7 @@ class Labelled:
             ratio.size,
             ratio.sum(),
             (ratio**2).sum(),
+            (loss**2).sum(),
         )
 
     def add(self, name: str, cells: NDArray[np.generic]) -> None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from servewatch.schema import Schema
 from servewatch.sketch.bins import Bins, width
 from servewatch.sketch.latency import BUCKETS
+from servewatch.sketch.truth import Truth, TruthCells
 
 # Counted for every model, with or without a baseline: name -> number of cells.
 SERVICE_CELLS = {
@@ -26,19 +27,21 @@ class Layout:
     """The columns that are counted, their bins, and the spans of their cells.
 
     `ignored` names columns that may come along and mean nothing (the timestamp, the
-    target, what the user left out): their presence is no change of schema.
+    target, what the user left out): their presence is no change of schema. `truth` says
+    how labels are counted, if they are.
     """
 
     schema: Schema
     bins: tuple[Bins, ...]
     ignored: frozenset[str] = frozenset()
+    truth: Truth | None = None
 
     @cached_property
     def spans(self) -> Mapping[str, slice]:
         """The cells of every column and of every service count, by name.
 
         Service counts are named in `SERVICE_CELLS`, prefixed with a colon so that no
-        column's name can meet them.
+        column's name can meet them; all that labels are counted in is ":truth".
         """
         spans: dict[str, slice] = {}
         start = 0
@@ -48,7 +51,25 @@ class Layout:
         for name, cells in SERVICE_CELLS.items():
             spans[f":{name}"] = slice(start, start + cells)
             start += cells
+        labelled = 0 if self.truth_cells is None else self.truth_cells.size
+        spans[":truth"] = slice(start, start + labelled)
         return spans
+
+    @cached_property
+    def truth_cells(self) -> TruthCells | None:
+        """The parts of the cells and sums of labels; None where none are counted."""
+        return None if self.truth is None else TruthCells(self.truth)
+
+    @property
+    def sums_size(self) -> int:
+        """Number of sums of labelled rows."""
+        return 0 if self.truth_cells is None else self.truth_cells.sums_size
+
+    def outcome(self, name: str) -> slice:
+        """Give the span of one block of cells of labelled rows."""
+        assert self.truth_cells is not None
+        part, start = self.truth_cells.cells[name], self.service("truth").start
+        return slice(start + part.start, start + part.stop)
 
     @cached_property
     def size(self) -> int:

@@ -37,6 +37,7 @@ REGRESSION_SUMS = (
     "y", "y2", "y3", "y4", "error2_y", "error2_y2",
     "size", "size2", "error_size",
     "ratio_rows", "ratio", "ratio2",
+    "loss2",
 )  # fmt: skip
 SCORE_SUMS = ("rows", "log_loss", "log_loss2", "brier", "brier2")
 GROUP_SUMS = ("rows", "error", "absolute", "error2", "size")

@@ -24,7 +24,8 @@ class Window:
     """Counts of everything observed between two moments (Unix seconds).
 
     `counts` (layout.size,) holds the cells of every column and service count; `rows`
-    scored rows, `requests` answered or failed requests; `moments` (columns, 5);
+    scored rows, `requests` answered or failed requests, `labels` labels that came;
+    `moments` (columns, 5); `sums` (layout.sums_size,) of rows whose label came;
     `unknown` counts rows by the name of a column the baseline lacks (at most 16 names).
     """
 
@@ -36,6 +37,8 @@ class Window:
     rows: int = 0
     requests: int = 0
     unknown: Mapping[str, int] = field(default_factory=dict)
+    labels: int = 0
+    sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @staticmethod
     def empty(layout: Layout, start: float, end: float) -> Window:
@@ -47,6 +50,7 @@ class Window:
             counts=np.zeros(layout.size, dtype=np.int64),
             moments=moments_of.empty(columns),
             reservoir=Reservoir.empty(columns),
+            sums=np.zeros(layout.sums_size),
         )
 
     def merge(self, other: Window) -> Window:
@@ -69,15 +73,17 @@ class Window:
             rows=self.rows + other.rows,
             requests=self.requests + other.requests,
             unknown=merge_names(self.unknown, other.unknown),
+            labels=self.labels + other.labels,
+            sums=self.sums + other.sums,
         )
 
     @property
     def volume(self) -> int:
-        """Rows, or requests where nothing was scored: what a block is filled by.
+        """Rows or labels, or requests where there is neither: what fills a block.
 
         Health checks beside a model must not close a block of its few rows.
         """
-        return self.rows or self.requests
+        return max(self.rows, self.labels) or self.requests
 
 
 def merge_names(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:

@@ -1,0 +1,143 @@
+"""How good the model was on evaluation rows, counted as live labels will be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from servewatch.baseline.gather import Gathered, Group, take
+from servewatch.baseline.kinds import convert
+from servewatch.baseline.outcomes import Answers, Wanted, truth_of
+from servewatch.baseline.own_replay import BlockCounts
+from servewatch.baseline.profile import ColumnProfile, Performance
+from servewatch.baseline.roles import Roles
+from servewatch.baseline.segments import labels_of
+from servewatch.baseline.timeline import Timeline
+from servewatch.sketch.encode import Values
+from servewatch.sketch.scoring import Records, Scoring
+from servewatch.sketch.truth import SegmentColumn
+
+MOST_BLOCKS = 2_000
+JUDGED = (
+    "confusion", "calibration_gap", "relative", "absolute", "residual", "clipped"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Evaluation rows with label and prediction in time order, as they are counted."""
+
+    scoring: Scoring
+    records: Records
+    labels: NDArray[np.generic]
+    timeline: Timeline
+
+
+def compare_outcomes(
+    gathered: Gathered,
+    roles: Roles,
+    profiles: Mapping[str, ColumnProfile],
+    codes: Mapping[str, NDArray[np.uint8]],
+    *,
+    segments: Sequence[str],
+    wanted: Wanted,
+    bins: int,
+) -> Compared | str | None:
+    """Compare predictions with labels; a sentence where they cannot be, None for none.
+
+    *codes* are the cells of the segment columns over all rows in time order.
+    """
+    if roles.target is None or not roles.predictions:
+        return None
+    label, held = gathered.groups[roles.target], gathered.held
+    places = np.intersect1d(label.places, held.places, assume_unique=True)
+    if places.size == 0:
+        return (
+            f"Labels of {roles.target} are not compared with predictions: no row of "
+            "evaluation has one."
+        )
+    answers = {
+        name: Answers(
+            name,
+            profiles[name].kind,
+            profiles[name].bins,
+            _rows(gathered, profiles[name], places),
+        )
+        for name in (*roles.predictions, roles.target)
+    }
+    predictions = [answers[name] for name in roles.predictions]
+    truth = truth_of(answers[roles.target], predictions, wanted, bins)
+    if isinstance(truth, str):
+        return truth
+    columns = tuple(
+        SegmentColumn(name, tuple(labels_of(name, profiles[name].bins)))
+        for name in segments
+    )
+    scoring = Scoring(msgspec.structs.replace(truth, segments=columns))
+    records = scoring.records(
+        {each.name: each.values for each in predictions},
+        {name: codes[name][places] for name in segments},
+        places.size,
+    )
+    assert records is not None  # `truth_of` names a column of predictions or scores
+    labels = scoring.values(answers[roles.target].values)
+    timeline = held.timeline
+    if places.size < held.places.size:  # rows without a label are in no block of these
+        timeline = Timeline(places.size, np.empty(0, dtype=np.int64), ())
+    return Compared(scoring, records, labels, timeline)
+
+
+def _rows(
+    gathered: Gathered, profile: ColumnProfile, places: NDArray[np.int64]
+) -> Values:
+    """Give a column's values in the rows at *places* among all, in time order."""
+    group: Group = gathered.groups[profile.name]
+    values = convert(profile.name, gathered.columns[profile.name], profile.kind)
+    chosen = np.searchsorted(group.places, places)
+    return take(values, group.order[chosen])
+
+
+def profile_outcomes(compared: Compared) -> Performance:
+    """Count all evaluation rows as live ones are."""
+    scoring, records = compared.scoring, compared.records
+    counts, sums = scoring.labelled(records, compared.labels, np.zeros(len(records)))
+    counts += scoring.served(records)
+    return Performance(
+        truth=scoring.truth,
+        rows=len(records),
+        counts=tuple(counts.tolist()),
+        sums=tuple(sums.tolist()),
+    )
+
+
+def block_counts(compared: Compared) -> dict[str, BlockCounts]:
+    """Count what is judged in each block of time; at most 2,000 of these.
+
+    More are joined by neighbours. Empty where rows are in no time order.
+    """
+    timeline, scoring = compared.timeline, compared.scoring
+    blocks = timeline.starts.size
+    if not blocks:
+        return {}
+    step = -(-blocks // MOST_BLOCKS)
+    starts = timeline.starts[::step]
+    stops = np.append(starts[1:], timeline.rows)
+    counted = np.stack(
+        [
+            scoring.labelled(
+                compared.records[start:stop],
+                compared.labels[start:stop],
+                np.zeros(stop - start),
+            )[0]
+            for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)
+        ]
+    )
+    return {
+        name: BlockCounts(counted[:, scoring.cells.cells[name]], timeline.names[::step])
+        for name in JUDGED
+        if name in scoring.cells.cells
+    }
