@@ -62,6 +62,14 @@ def test_a_target_that_is_not_given_is_learned_and_learned_again() -> None:
     )
 
 
+@pytest.mark.parametrize("wrong", [0, 1, 5, 10])
+def test_a_learned_target_is_half_an_error_in_one_value_more(wrong: int) -> None:
+    values = np.concatenate([np.repeat([1.0, 0.0], [wrong, 10 - wrong]), np.ones(600)])
+    at = loop(values[10:], (wrong + 0.5) / 11, 2.0, 10.0)[0] + 10
+
+    assert_finds(detector("cusum", learn_values=10), [values[: at + 5]], [at])
+
+
 def test_nothing_is_found_while_a_target_is_learned() -> None:
     assert_finds(detector("cusum"), [np.ones(2000)], [])
 

@@ -37,6 +37,24 @@ def test_every_setting_does_what_rivers_does() -> None:
     assert_finds(detector("ddm", warm_start=200, drift_threshold=4.5), [values], at)
 
 
+@pytest.mark.parametrize("calm", [29, 30, 31])
+def test_the_first_values_neither_alarm_nor_count_as_a_minimum(calm: int) -> None:
+    values = np.repeat([0.0, 1.0], [calm, 5])
+    at = rivers(binary.DDM, values)
+
+    assert_finds(detector("ddm"), [values], at)
+
+
+def test_without_a_warm_start_the_first_value_counts() -> None:
+    values = errors(3, *MANY)
+
+    assert_finds(
+        detector("ddm", warm_start=0),
+        [values],
+        rivers(binary.DDM, values, warm_start=0),
+    )
+
+
 def test_many_changes_in_one_call_are_all_counted() -> None:
     values = np.tile(np.repeat([0.0, 1.0], [31, 1]), 200)
     at = rivers(binary.DDM, values)

@@ -57,6 +57,17 @@ def test_every_setting_does_what_rivers_does(settings: dict[str, float]) -> None
     assert_finds(detector("page_hinkley", **settings), [values], at)
 
 
+@pytest.mark.parametrize("least", [1, 2, 40])
+def test_the_first_value_that_may_alarm_is_rivers(least: int) -> None:
+    values = errors(1, (500, 0.4))
+    at = rivers(drift.PageHinkley, values, threshold=0.4, min_instances=least)
+
+    assert len(at) > 5
+    assert_finds(
+        detector("page_hinkley", threshold=0.4, min_instances=least), [values], at
+    )
+
+
 def test_a_better_model_is_a_fall_and_no_rise() -> None:
     values = errors(5, (2000, 0.5), (2000, 0.05))
 

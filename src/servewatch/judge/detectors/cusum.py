@@ -27,8 +27,8 @@ class Cusum:
     While values are independent with mean p or less, losses in [0, 1] included, the
     mean number of values between changes is at least e^threshold (Lorden 1971,
     Procedures for reacting to a change in distribution, Annals of Mathematical
-    Statistics 42); for errors it is some hundred times that. It misleads where p is
-    not the true mean: a target 0.03 too low alarms again and again.
+    Statistics 42); for errors it is 20 to 100 times that. It misleads where p is not
+    the true mean: a target of 0.07 for a true 0.10 alarms every 2,000 values.
 
     *target* is best the baseline's share of errors. None learns it from the first
     *learn_values* values, and anew after every change; (sum + 1/2) / (count + 1) is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Literal, get_args
 
 import numpy as np
@@ -61,19 +62,16 @@ class PageHinkley:
 
     def _begin(self) -> None:
         self._count, self._total = 0, 0.0
-        self._up, self._down = np.zeros(1), np.zeros(1)
+        self._up, self._down = 0.0, 0.0
         self._lowest, self._highest = np.inf, -np.inf
 
     def advance(self, values: Floats) -> int | None:
         """Fold in *values* up to the first change, as `Method.advance` says."""
-        from scipy.signal import lfilter  # takes longer to import than all of this
-
         count = self._count + np.arange(1, values.size + 1)
         total = running(self._total, values)
         above = values - total / count
-        forget = [1.0, -self._alpha]
-        up, last_up = lfilter([1.0], forget, above - self._delta, zi=self._up)
-        down, last_down = lfilter([1.0], forget, above + self._delta, zi=self._down)
+        up = self._fading(self._up, above - self._delta)
+        down = self._fading(self._down, above + self._delta)
         lowest = np.minimum.accumulate(np.concatenate([[self._lowest], up]))[1:]
         highest = np.maximum.accumulate(np.concatenate([[self._highest], down]))[1:]
         moved = self._moved(up - lowest, highest - down)
@@ -82,9 +80,17 @@ class PageHinkley:
             self._begin()
             return int(found.argmax())
         self._count, self._total = int(count[-1]), float(total[-1])
-        self._up, self._down = last_up, last_down
+        self._up, self._down = float(up[-1]), float(down[-1])
         self._lowest, self._highest = float(lowest[-1]), float(highest[-1])
         return None
+
+    def _fading(self, sum_before: float, values: Floats) -> Floats:
+        # scipy.signal has this as lfilter, but takes seconds to import.
+        alpha = self._alpha
+        sums = accumulate(
+            values.tolist(), lambda u, x: alpha * u + x, initial=sum_before
+        )
+        return np.fromiter(sums, np.float64, values.size + 1)[1:]
 
     def _moved(self, rise: Floats, fall: Floats) -> Floats:
         if self._mode == "both":
