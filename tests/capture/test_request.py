@@ -106,7 +106,7 @@ def test_a_call_after_the_answer_is_recorded_by_itself_under_the_same_id() -> No
 
     app.serve()
 
-    (exchange,), _, (_, (call,)), _ = watch.recorder.take()
+    (exchange,), _, (_, (call,)), *_ = watch.recorder.take()
     assert len(as_exchange(exchange, watch.recorder).calls) == 1
     assert isinstance(call, Call)
     assert (call.id, call.first_row) == ("order", 1)
@@ -130,7 +130,7 @@ def test_what_an_open_request_holds_is_bounded_and_nothing_is_lost(
 
     app.serve()
 
-    (exchange,), _, (_, calls), _ = watch.recorder.take()
+    (exchange,), _, (_, calls), *_ = watch.recorder.take()
     held = as_exchange(exchange, watch.recorder).calls
     assert len(held) <= JOINED_CALLS
     assert sum(call.features.size for call in held) <= JOINED_BYTES

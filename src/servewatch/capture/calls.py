@@ -163,8 +163,9 @@ class Calls:
                     result = result[0]  # ONNX gives all outputs: the first is it
                 prediction = self._answered(result, features)
                 size += prediction.size
-            if features.picks is not None:  # they have served
-                features = features._replace(picks=None)
+            if features.picks is not None:  # they say which rows they are
+                held = features.size + features.picks.nbytes
+                features = features._replace(size=held)
             kind = None if error is None else type(error).__name__
             name = None if request is None else request.id
             first = 0 if request is None else request.next_row

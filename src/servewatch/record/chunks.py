@@ -15,21 +15,33 @@ CHUNK_ROWS = 1024  # stays in the second-level cache
 TURN = 64  # calls of a few rows between two pauses
 
 
-def in_lanes(rows: Sequence[Row], lanes: Lanes, faults: Faults) -> Iterator[Scored]:
+def in_lanes(
+    rows: Sequence[Row],
+    lanes: Lanes,
+    faults: Faults,
+    names: Sequence[bytes | None] = (),
+) -> Iterator[Scored]:
     """Give rows as calls of a thousand, each lane's by themselves.
 
-    A thousand that cannot be made a call is a fault, and harms no other.
+    *names* are the rows' ids, where they are wanted. A thousand that cannot be made a
+    call is a fault, and harms no other.
     """
     numbers = {row[0] for row in rows}
     for number in sorted(numbers):
-        ours = rows if len(numbers) == 1 else [r for r in rows if r[0] == number]
+        ours, called = rows, names
+        if len(numbers) > 1:
+            ours = [row for row in rows if row[0] == number]
+            called = [
+                n for n, row in zip(names, rows, strict=False) if row[0] == number
+            ]
         lane = lanes[number]
         for start in range(0, len(ours), CHUNK_ROWS):
             with guarded(faults, "lanes"):
                 call = lane.call(ours[start : start + CHUNK_ROWS])
                 assert call.prediction is not None
                 outputs = {lane.method: call.prediction}
-                yield Scored(call.features, outputs, [call])
+                ids = called[start : start + CHUNK_ROWS] if called else None
+                yield Scored(call.features, outputs, [call], ids)
 
 
 def in_turns(exchanges: Sequence[Exchanged]) -> Iterator[Sequence[Exchanged]]:

@@ -9,6 +9,7 @@ from time import thread_time
 
 import numpy as np
 
+from servewatch.record.awaiting import Awaiting, Keep
 from servewatch.record.chunks import in_lanes, in_turns, with_pauses
 from servewatch.record.folding import RowFolder, Tally, assign
 from servewatch.record.forking import renew_after_fork
@@ -36,7 +37,8 @@ class Drain:
         self.layout = layout
         self.totals = recorder.totals
         self.totals.watch(layout)
-        self._folder = RowFolder(layout, self.totals, rng)
+        self.awaiting = None if layout.truth is None else Awaiting(layout)
+        self._folder = RowFolder(layout, self.totals, rng, self.awaiting)
         self._services = Services(layout, self.totals)
         self.on_served: Callable[[Sequence[Exchanged]], None] | None = None
         self._lock = threading.Lock()
@@ -45,7 +47,8 @@ class Drain:
     def after_fork(self) -> None:
         """Draw other keys than the parent, and remember none of its rows."""
         self._lock = threading.Lock()
-        self._folder = RowFolder(self.layout, self.totals, np.random.default_rng())
+        rng = np.random.default_rng()
+        self._folder = RowFolder(self.layout, self.totals, rng, self.awaiting)
 
     def into(self, window: Window) -> None:
         """Add everything waiting to *window* and to the totals of this process."""
@@ -64,7 +67,8 @@ class Drain:
             with guarded(self.totals, "drain"):
                 self._services.count_rows(taken.rows, delta)
                 self._services.count_calls(chain.from_iterable(taken.groups), delta)
-                rows = in_lanes(taken.rows, self.recorder.lanes, self.totals)
+                lanes = self.recorder.lanes
+                rows = in_lanes(taken.rows, lanes, self.totals, taken.names)
                 others = chain.from_iterable(map(join, taken.groups))
                 tally = self._folder.fold(with_pauses(chain(rows, others)), delta)
             self._settle(tally, taken.received)
@@ -77,6 +81,12 @@ class Drain:
             self.totals.calls += len(taken.rows) + sum(map(len, taken.groups))
             self.totals.row_seconds += ended - counted
             self.totals.overhead_seconds += ended - began
+
+    def await_labels(self, keep: Keep) -> None:
+        """Have *keep* take the predictions that can be asked for by an id."""
+        self.recorder.keeps_names = True
+        assert self.awaiting is not None
+        self.awaiting.keep = keep
 
     def encode(self, columns: Mapping[str, Values], rows: int) -> EncodedRows:
         """Give rows that are columns their cells, without counting any.

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from servewatch.record.awaiting import Awaiting, named_rows
+from servewatch.record.guard import guarded
 from servewatch.record.joining import Scored
 from servewatch.record.observation import Snapshot
 from servewatch.record.outputs import prediction_columns
@@ -69,10 +71,18 @@ class RowFolder:
     """Folds scored rows by one layout."""
 
     def __init__(
-        self, layout: Layout, totals: Totals, rng: np.random.Generator
+        self,
+        layout: Layout,
+        totals: Totals,
+        rng: np.random.Generator,
+        awaiting: Awaiting | None = None,
     ) -> None:
-        """Count faults in *totals*; *rng* draws the keys of the rows' reservoir."""
+        """Count faults in *totals*; *rng* draws the keys of the rows' reservoir.
+
+        *awaiting* takes the predictions for which labels may come.
+        """
         self.layout = layout
+        self._awaiting = awaiting
         self._totals = totals
         self._rng = rng
         self._folder = Folder(layout)
@@ -206,16 +216,21 @@ class RowFolder:
             for method in chunk[0].outputs
         }
         columns = prediction_columns(self.layout, outputs)
-        if not self.layout.schema.features:
-            self.fold_columns(window, columns, rows)
-            return
-        features = [each.features for each in chunk]
-        matrix = feature_matrix(features, self.layout)
+        matrix = None
+        if self.layout.schema.features:
+            features = [each.features for each in chunk]
+            matrix = feature_matrix(features, self.layout)
+            if matrix is None:
+                columns = {**columns, **feature_columns(features, self.layout)}
         if matrix is None:
-            columns = {**columns, **feature_columns(features, self.layout)}
             self.fold_columns(window, columns, rows)
         else:
             self.fold_matrix(window, matrix, columns, rows)
+        if self._awaiting is not None and outputs:
+            with guarded(self._totals, "await"):  # the rows themselves are counted
+                scored, sizes = [c.scored for c in chunk], [c.rows for c in chunk]
+                named = named_rows(scored, sizes) if self._awaiting.keep else None
+                self._awaiting.note(window, columns, matrix, named, rows)
 
 
 def assign(window: Window, source: Window) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,11 +11,16 @@ from servewatch.record.observation import Call, Snapshot
 
 
 class Scored(NamedTuple):
-    """Features, and what each method made of them; `calls` they came from."""
+    """Features, and what each method made of them; `calls` they came from.
+
+    `names` are the ids of rows that are a request each (None: of none), where they are
+    wanted and do not stand in the calls.
+    """
 
     features: Snapshot
     outputs: dict[str, Snapshot]
     calls: list[Call]
+    names: Sequence[bytes | None] | None = None
 
 
 def is_same(left: Snapshot, right: Snapshot) -> bool:

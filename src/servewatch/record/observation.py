@@ -120,7 +120,9 @@ class Exchange(NamedTuple):
         return None if self.name is None else self.name.decode("latin-1")
 
 
-ROW, CALLS, TOOK, TRACE = map(Exchange._fields.index, ("row", "calls", "took", "trace"))
+ROW, CALLS, TOOK, NAME, TRACE = map(
+    Exchange._fields.index, ("row", "calls", "took", "name", "trace")
+)
 
 
 def counted_status(status: int, outcome: Outcome) -> int:

@@ -15,6 +15,7 @@ from servewatch.record.guard import guarded
 from servewatch.record.lane import Lanes
 from servewatch.record.observation import (
     CALLS,
+    NAME,
     ROW,
     Call,
     Row,
@@ -33,13 +34,15 @@ class Taken(NamedTuple):
     """What was waiting, parted, and the number of `received` rows with it.
 
     `exchanges` are served requests; `rows` those in lanes that no other call can belong
-    to; `groups` other calls in order, those of one request or of none in each.
+    to, `names` their ids where these are wanted (None: of no request); `groups` other
+    calls in order, those of one request or of none in each.
     """
 
     exchanges: list[Exchanged]
     rows: list[Row]
     groups: list[Sequence[Call]]
     received: int
+    names: Sequence[bytes | None] = ()
 
 
 class Recorder:
@@ -78,6 +81,7 @@ class Recorder:
         self.totals.pending_rows = self._pending_rows
         self.on_first, self.on_full = on_first, on_full
         self.spans: object | None = None  # known to `capture.tracing` alone
+        self.keeps_names = False  # somebody asks for rows by their ids later
         self.breaker = Breaker()
         self.totals.on_fault = self._note_fault
         self._buffer_rows = buffer_rows
@@ -262,12 +266,16 @@ class Recorder:
                 self.make_room()
             received = len(rows) + rows_of(calls) + sum_rows(exchanges)
             self.totals.draining += received
+        names: list[bytes | None] = []
+        if self.keeps_names:
+            names += [None] * len(rows)
+            names += [each[NAME] for each in exchanges if each[ROW] is not None]
         rows += [each[ROW] for each in exchanges if each[ROW] is not None]
         called = [exchange[CALLS] for exchange in exchanges]
         groups: list[Sequence[Call]] = list(filter(None, called))
         if calls:
             groups.append(list(self._whole(calls)))
-        return Taken(exchanges, rows, groups, received)
+        return Taken(exchanges, rows, groups, received, names)
 
     def _whole(self, calls: Iterable[Call | Row]) -> Iterator[Call]:
         """Give *calls* alike; what cannot be given is a fault, and costs its rows."""

@@ -175,6 +175,16 @@ class Scoring:
             found.count_errors(records, labels.astype(np.float64), phase)
         return found.counts, found.sums
 
+    def losses(self, records: Records, labels: NDArray[np.generic]) -> Floats:
+        """Give each row's loss in [0, 1]: a wrong class, or a clipped error.
+
+        Rows without a number on either side are left out.
+        """
+        if self._is_classes:
+            return (records["class"] != labels).astype(np.float64)
+        error = np.abs(records["value"] - labels.astype(np.float64))
+        return np.minimum(error[np.isfinite(error)], self.truth.clip) / self.truth.clip
+
     def _add(self, counts: Ints, name: str, cells: NDArray[np.generic]) -> None:
         span = self.cells.cells[name]
         counts[span] += np.bincount(cells, minlength=span.stop - span.start)
