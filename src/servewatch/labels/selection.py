@@ -84,17 +84,16 @@ def selection(cells: TruthCells, counts: Ints, sums: Floats) -> Selection:
         served_name = "served_predicted"
     labelled, served = int(delays.sum()), int(cells.of(served_name, counts).sum())
     pairs = dict(_compared(cells, counts, sums))
+    sizes = [known.size for known, _ in pairs.values()]
+    found = compare(
+        np.concatenate([everything for _, everything in pairs.values()]),
+        np.concatenate([known for known, _ in pairs.values()]),
+        np.cumsum([0, *sizes[:-1]]),
+    )
     distances: dict[str, dict[str, Distance]] = {}
-    if pairs:
-        sizes = [known.size for known, _ in pairs.values()]
-        found = compare(
-            np.concatenate([everything for _, everything in pairs.values()]),
-            np.concatenate([known for known, _ in pairs.values()]),
-            np.cumsum([0, *sizes[:-1]]),
-        )
-        for place, name in enumerate(pairs):
-            told = {kind: _told(found[kind], place) for kind in SHOWN}
-            distances[name] = {k: v for k, v in told.items() if v is not None}
+    for place, name in enumerate(pairs):
+        told = {kind: _told(found[kind], place) for kind in SHOWN}
+        distances[name] = {k: v for k, v in told.items() if v is not None}
     above = [
         name
         for name, kinds in distances.items()
