@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from servewatch.baseline.dependence_on_inputs import influences, loss_model
 from servewatch.baseline.gather import Gathered, Group, Progress, take
 from servewatch.baseline.kinds import choose_bins, convert, kind_of
 from servewatch.baseline.outcomes import Wanted
@@ -82,10 +83,22 @@ class Build:
         served = [c for c in coded if c.profile.role != "target"]
         features = [c for c in served if c.profile.role == "feature"]
         self.progress("counting", 1.0)
-        compared = self._compared(coded, bins)
+        profiles = {c.profile.name: c.profile for c in coded}
+        codes = {c.profile.name: c.codes for c in served}
+        compared = compare_outcomes(
+            gathered,
+            roles,
+            profiles,
+            codes,
+            segments=self.segments,
+            wanted=self.wanted,
+            bins=bins,
+        )
         performance, outcomes = None, NO_BLOCKS
         if isinstance(compared, Compared):
-            performance = profile_outcomes(compared)
+            performance = profile_outcomes(
+                compared, loss_model(compared, profiles, codes, roles.features)
+            )
             outcomes = block_counts(compared)
         content = Content(
             columns=tuple(c.profile for c in coded),
@@ -104,20 +117,16 @@ class Build:
             ),
             segments=self._segments(served),
             performance=performance,
+            influence=influences(
+                gathered,
+                profiles,
+                codes,
+                roles.features,
+                next(iter(roles.predictions), None),
+            ),
         )
         said = (compared,) if isinstance(compared, str) else ()
         return self._tempered(content, served, outcomes), said
-
-    def _compared(self, coded: Sequence[Profiled], bins: int) -> Compared | str | None:
-        return compare_outcomes(
-            self.gathered,
-            self.roles,
-            {c.profile.name: c.profile for c in coded},
-            {c.profile.name: c.codes for c in coded if c.profile.role == "feature"},
-            segments=self.segments,
-            wanted=self.wanted,
-            bins=bins,
-        )
 
     def _segments(self, served: Sequence[Profiled]) -> tuple[Segment, ...]:
         everything = self.gathered.everything

@@ -18,6 +18,7 @@ from servewatch.baseline.roles import Roles
 from servewatch.baseline.segments import labels_of
 from servewatch.baseline.timeline import Timeline
 from servewatch.sketch.encode import Values
+from servewatch.sketch.loss import LossModel
 from servewatch.sketch.scoring import Records, Scoring
 from servewatch.sketch.truth import SegmentColumn
 
@@ -29,12 +30,18 @@ JUDGED = (
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """Evaluation rows with label and prediction in time order, as they are counted."""
+    """Evaluation rows with label and prediction in time order, as they are counted.
+
+    `places` (n,) are their numbers among all rows, `held_places` among those with a
+    prediction.
+    """
 
     scoring: Scoring
     records: Records
     labels: NDArray[np.generic]
     timeline: Timeline
+    places: NDArray[np.int64]
+    held_places: NDArray[np.int64]
 
 
 def compare_outcomes(
@@ -65,7 +72,7 @@ def compare_outcomes(
             name,
             profiles[name].kind,
             profiles[name].bins,
-            _rows(gathered, profiles[name], places),
+            rows_at(gathered, profiles[name], places),
         )
         for name in (*roles.predictions, roles.target)
     }
@@ -88,10 +95,11 @@ def compare_outcomes(
     timeline = held.timeline
     if places.size < held.places.size:  # rows without a label are in no block of these
         timeline = Timeline(places.size, np.empty(0, dtype=np.int64), ())
-    return Compared(scoring, records, labels, timeline)
+    among_held = np.searchsorted(held.places, places)
+    return Compared(scoring, records, labels, timeline, places, among_held)
 
 
-def _rows(
+def rows_at(
     gathered: Gathered, profile: ColumnProfile, places: NDArray[np.int64]
 ) -> Values:
     """Give a column's values in the rows at *places* among all, in time order."""
@@ -101,8 +109,8 @@ def _rows(
     return take(values, group.order[chosen])
 
 
-def profile_outcomes(compared: Compared) -> Performance:
-    """Count all evaluation rows as live ones are."""
+def profile_outcomes(compared: Compared, loss: LossModel | None) -> Performance:
+    """Count all evaluation rows as live ones are; *loss* expects their errors."""
     scoring, records = compared.scoring, compared.records
     counts, sums = scoring.labelled(records, compared.labels, np.zeros(len(records)))
     counts += scoring.served(records)
@@ -111,6 +119,7 @@ def profile_outcomes(compared: Compared) -> Performance:
         rows=len(records),
         counts=tuple(counts.tolist()),
         sums=tuple(sums.tolist()),
+        loss=loss,
     )
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from servewatch.schema import Kind, Role
 from servewatch.sketch.bins import Bins
+from servewatch.sketch.loss import LossModel
 from servewatch.sketch.truth import Truth
 
 Order = Literal["timestamp", "ordered", "unordered"]
@@ -120,7 +121,8 @@ class Performance(msgspec.Struct, frozen=True):
 
     `counts` and `sums` are those of `servewatch.sketch.truth` over `rows` rows;
     `streams` the dependence between blocks of each block of cells that is judged (none
-    measured in time order: empty).
+    measured in time order: empty). `loss` expects the error of a predicted number from
+    the cells that its features and itself are in.
     """
 
     truth: Truth
@@ -128,13 +130,15 @@ class Performance(msgspec.Struct, frozen=True):
     counts: tuple[int, ...]
     sums: tuple[float, ...]
     streams: dict[str, Dependence] = {}
+    loss: LossModel | None = None
 
 
 class Content(msgspec.Struct, frozen=True):
     """Schema and statistics: everything that the digest covers.
 
     `blocks` is the number of baseline blocks in time order (0 when unordered);
-    `first` and `last` bound the timestamps (ISO 8601, None without).
+    `first` and `last` bound the timestamps (ISO 8601, None without). `influence` says
+    by feature how much of the prediction goes with it, in [0, 1].
     """
 
     columns: tuple[ColumnProfile, ...]
@@ -150,6 +154,7 @@ class Content(msgspec.Struct, frozen=True):
     reservoir: Codes | None = None
     segments: tuple[Segment, ...] = ()
     performance: Performance | None = None
+    influence: dict[str, float] = {}
 
 
 class Lineage(msgspec.Struct, frozen=True):

@@ -103,6 +103,8 @@ LIMITS: Mapping[str, Limit] = {
     "prefix": _written_as(PREFIX, "empty or a path such as '/internal'"),
     "token": _written_as(TOKEN, "visible ASCII characters without blanks"),
     "prediction_id_header": _written_as(HEADER, "a header name in lower case"),
+    "label_retention_seconds": _above(0),
+    "waiting_rows": _at_least(1),
     "state_dir": NAMED,
     "store": NAMED,
     "worker": NAMED,

@@ -90,7 +90,12 @@ class Config:
     # everything else about a request, and logs are stored and searched for money.
     served_events: float = 0.0
 
-    # State. Memory needs nothing; the others are for several workers.
+    # Labels. They come days or months later; each waiting prediction takes 100 to 250
+    # bytes, and in memory the oldest have to go first.
+    label_retention_seconds: float = 30 * 86400.0
+    waiting_rows: int = 65536
+
+    # State. Memory needs nothing; a folder keeps labels over restarts.
     state_dir: str | None = None
     store: str = "memory"
     worker: str | None = None  # None: named after the process

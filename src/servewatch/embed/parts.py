@@ -38,16 +38,14 @@ def store_for(config: Config) -> MemoryStore:
     >>> type(store_for(Config())).__name__
     'MemoryStore'
     """
-    for name in ("store", "state_dir"):
-        given, known = getattr(config, name), getattr(Config, name)
-        if given != known:
-            raise ConfigError(
-                f"there is no {name} but the default yet",
-                field=name,
-                found=given,
-                expected=repr(known),
-                remedy=f"leave {name} out: state is kept in memory",
-            )
+    if config.store != Config.store:
+        raise ConfigError(
+            "there is no store but the default yet",
+            field="store",
+            found=config.store,
+            expected=repr(Config.store),
+            remedy="leave store out: windows and evidence are kept in memory",
+        )
     return MemoryStore()
 
 

@@ -21,6 +21,7 @@ from servewatch.capture.streams import NOTHING
 from servewatch.config import Config
 from servewatch.embed.cost import OwnCost
 from servewatch.embed.install import add, check_agreement, installed_in
+from servewatch.embed.labels import inbox_for
 from servewatch.embed.parts import (
     named_by,
     served_events,
@@ -29,9 +30,11 @@ from servewatch.embed.parts import (
     worker_name,
 )
 from servewatch.embed.told import tell_baseline, tell_joined, tell_started
+from servewatch.errors import ConfigError
 from servewatch.expose.app import Exposed
 from servewatch.expose.events import Events
 from servewatch.expose.rights import Rights
+from servewatch.labels.inbox import Answer, Feedback
 from servewatch.monitor.monitor import Monitor
 from servewatch.monitor.report import Report
 from servewatch.record.clock import anchored_clock
@@ -106,14 +109,17 @@ class ServeWatch(StandIn):
         self._cost = OwnCost(self.recorder, self.config)
         self._tracing = tracing_for(self.recorder, self.config)
         drain = Drain(self.recorder, layout, rng=np.random.default_rng())
+        clock = anchored_clock()
+        self._inbox = inbox_for(self.config, baseline, clock)
         self.monitor = Monitor(
             config=self.config,
             baseline=baseline,
             store=store_for(self.config),
             drain=drain,
             totals=self.totals,
-            clock=anchored_clock(),
+            clock=clock,
             worker=self.config.worker or worker_name(),
+            inbox=self._inbox,
         )
         self.monitor.own_cost = self._cost.described
         rights = Rights(self.config.token, self.config.metrics_open)
@@ -180,6 +186,40 @@ class ServeWatch(StandIn):
         """Give the predictions made inside `with` the caller's own *id*."""
         return RequestScope(self.recorder, id)
 
+    def feedback(self, id: str, label: Any) -> Answer:  # noqa: A002 - the public name
+        """Take the *label* of a prediction: the truth, whenever it arrives.
+
+        *id* is the answer's `x-prediction-id`, `<id>:<row>` for one row of several, or
+        the caller's own of `request`; a list of labels is those of its rows in order,
+        and the answer is then the first that is no `accepted` or `duplicate`. Each
+        label counts once. With `state_dir` an accepted label is on disk when this
+        returns. Raises `ConfigError` where the baseline has no labels to compare with,
+        and `StoreError` where the disk fails.
+
+        >>> rows = {"x": [1, 2] * 200, "y": [0, 1] * 200, "said": [0, 1] * 200}
+        >>> baseline = Baseline.build(
+        ...     rows, evaluation=rows, target="y", prediction="said"
+        ... )
+        >>> watch = ServeWatch(lambda x: [0], baseline=baseline)
+        >>> with watch.request(id="order-7"):
+        ...     answer = watch([[1]])
+        >>> watch.feedback("order-7", 0).outcome
+        'accepted'
+        >>> watch.feedback("order-7", 1).outcome
+        'conflict'
+        >>> watch.close()
+        """
+        if self._inbox is None:
+            raise ConfigError(
+                "labels cannot be compared with predictions",
+                found="a baseline without labels in its evaluation rows",
+                expected="a baseline built with target=, prediction= and evaluation=",
+                remedy="build it again with the column of labels named as target",
+            )
+        answers = self._inbox.submit([Feedback(id, label)])
+        refused = (a for a in answers if a.outcome not in {"accepted", "duplicate"})
+        return next(refused, answers[0])
+
     def report(self) -> Report:
         """Give the Report with everything recorded up to now."""
         return self.monitor.report()
@@ -204,6 +244,8 @@ class ServeWatch(StandIn):
 
     def _tick(self) -> None:
         report = self.monitor.tick()
+        if self._inbox is not None:
+            self._inbox.expire()
         self._events.observe(report, self.monitor.health())
         self.exposed.renew()
         if self._served is not None:

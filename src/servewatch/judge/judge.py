@@ -16,6 +16,7 @@ from servewatch.judge.gate import Pass
 from servewatch.judge.guards import Envelope, SchemaChange, SourceDown, Watched
 from servewatch.judge.latency import learn
 from servewatch.judge.panel import DRIFT, SEVERE, WARN, Panel
+from servewatch.judge.silence import Silence
 from servewatch.judge.verdict import rows_to_detect
 from servewatch.sketch.recent import Recent
 
@@ -65,6 +66,7 @@ class Judge:
         )
         self.source_down = SourceDown(columns)
         self.schema_change = SchemaChange(columns, unknown)
+        self.silence = Silence(rows=self.n_min, seconds=config.horizon_seconds)
         self.envelope = Envelope(streams, config.tolerance_warn, self.height)
         self.on = np.zeros((3, len(streams)), dtype=bool)
         self.dataset = np.zeros(2)
@@ -110,6 +112,9 @@ class Judge:
         self.source_down.update(block.counts, block.start)
         self.schema_change.update(block.counts, unknown_names, block.start)
         self.envelope.update(hits, rows, block.start)
+        self.silence.update(
+            labels=block.labels, rows=block.rows, start=block.start, end=block.end
+        )
         self._update_gate(hits, rows, eta, block)
         self._learn(block)
 
@@ -192,7 +197,9 @@ class Judge:
         )
         return (
             b"".join(part.tobytes() for part in parts)
-            + repr((self.schema_change.found, self.blocks > 0)).encode()
+            + repr(
+                (self.schema_change.found, self.blocks > 0, self.silence.is_on)
+            ).encode()
         )
 
     def _learn(self, block: Block) -> None:

@@ -111,5 +111,6 @@ def _arrays(judge: Judge) -> Iterator[tuple[object, str]]:
         yield judge.source_down, name
     for name in ("culprit", "share", "since"):
         yield judge.envelope, name
+    yield judge.silence, "state"
     for name in ("on", "dataset", "dataset_on", "dataset_since", "learned"):
         yield judge, name

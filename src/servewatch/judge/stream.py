@@ -91,11 +91,14 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A sealed block: all cells counted in [start, end), Unix seconds."""
+    """A sealed block: all cells counted in [start, end), Unix seconds.
+
+    `labels` of them came in it, for rows of whatever time.
+    """
 
     number: int
     start: float
     end: float
     counts: NDArray[np.int64]
     rows: int
-    requests: int = 0
+    labels: int = 0

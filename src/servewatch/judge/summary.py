@@ -34,7 +34,11 @@ def verdicts(judge: Judge) -> list[Verdict]:
         zip(judge.panel.streams, _numbers(judge), strict=True)
     ):
         verdict = _verdict(judge, stream, numbers)
-        if numbers.warning or numbers.drift:
+        if stream.family == "performance" and judge.silence.is_on:
+            verdict = replace(
+                verdict, status="insufficient_data", reason="labels_stopped"
+            )
+        elif numbers.warning or numbers.drift:
             verdict = _explain(judge, place, DRIFT if numbers.drift else WARN, verdict)
         elif outside[place]:
             verdict = _outside(judge, place, verdict)

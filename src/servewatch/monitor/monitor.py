@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from servewatch.baseline import Baseline
     from servewatch.config import Config
     from servewatch.judge.guards import Watched
+    from servewatch.labels.inbox import Inbox
     from servewatch.monitor.report import Change, Report
     from servewatch.record.drain import Drain
     from servewatch.record.totals import Totals
@@ -55,8 +56,12 @@ class Monitor:
         totals: Totals,
         clock: Callable[[], float],
         worker: str,
+        inbox: Inbox | None = None,
     ) -> None:
-        """Judge what *drain* delivers against *baseline*, if there is one."""
+        """Judge what *drain* delivers against *baseline*, if there is one.
+
+        *inbox* takes the labels of predictions, where the baseline can judge them.
+        """
         self.config, self.baseline, self.totals = config, baseline, totals
         self.layout = NO_COLUMNS if baseline is None else baseline.layout
         self._store, self._drain, self._clock, self._worker = (
@@ -68,13 +73,22 @@ class Monitor:
         self._lock = RLock()
         self.judge = self._new_judge()
         self._reporter = Reporter(
-            config, baseline, self.layout, totals, n_min=self.judge.n_min
+            config,
+            baseline,
+            self.layout,
+            totals,
+            n_min=self.judge.n_min,
+            inbox=inbox,
         )
         self._changes = Changes(totals)
         self._faults = RecentFaults()
         self._number: int | None = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
         self._failures = 0
+        self.inbox = inbox
+        if inbox is not None:
+            drain.await_labels(inbox.keep)
+            inbox.flush = self.flush
         self.own_cost: Callable[[], Mapping[str, float]] = dict
         self._active = self._ticked = clock()
         self._resume()
@@ -131,6 +145,8 @@ class Monitor:
             self._open(at)
             before = self._window.rows + self._window.requests
             self._drain.into(self._window)
+            if self.inbox is not None:
+                self.inbox.into(self._window, self.layout.service("truth"))
             if self._window.rows + self._window.requests > before:
                 self._active = at
             self._append()
@@ -202,7 +218,14 @@ class Monitor:
         A block that fails again and again is written unjudged, or all that comes after
         it would wait, and grow, behind it.
         """
-        block = Block(parts[-1], window.start, window.end, window.counts, window.rows)
+        block = Block(
+            parts[-1],
+            window.start,
+            window.end,
+            window.counts,
+            window.rows,
+            window.labels,
+        )
         try:
             self.judge.observe(block, ", ".join(window.unknown))
             taken = self._write(parts, window, pack_judge(self.judge))

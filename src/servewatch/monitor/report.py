@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from servewatch.monitor.performance import Performance
 
 Status = Literal["ok", "warning", "drift", "insufficient_data"]
 GateVerdict = Literal["pass", "fail", "inconclusive"]
@@ -139,7 +142,8 @@ class Report:
     `latency` maps `request`, `first_byte`, `inference` to quantiles in seconds;
     `accounting` is received = recorded + sampled_out + dropped + pending, in rows;
     `incidents` groups streams that changed together; `notes` are sentences for people
-    (no time order, season not covered, no baseline ...).
+    (no time order, season not covered, no baseline ...); `performance` is None where no
+    labels can be compared.
     """
 
     status: Status
@@ -152,7 +156,7 @@ class Report:
     stale: bool
     streams: Sequence[StreamReport] = ()
     incidents: Sequence[Mapping[str, Any]] = ()
-    performance: Mapping[str, Any] = field(default_factory=dict)
+    performance: Performance | None = None
     latency: Mapping[str, Any] = field(default_factory=dict)
     accounting: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
@@ -176,7 +180,9 @@ class Report:
             "stale": self.stale,
             "streams": [stream.to_dict(detail=detail) for stream in self.streams],
             "incidents": [dict(incident) for incident in self.incidents],
-            "performance": dict(self.performance),
+            "performance": {}
+            if self.performance is None
+            else self.performance.to_dict(detail=detail),
             "latency": dict(self.latency),
             "accounting": dict(self.accounting),
             "notes": list(self.notes) if detail else [],

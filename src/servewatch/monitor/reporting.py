@@ -11,6 +11,7 @@ from servewatch.judge.stream import stream_name
 from servewatch.judge.summary import verdicts
 from servewatch.judge.verdict import Verdict, overall
 from servewatch.monitor.incidents import incidents
+from servewatch.monitor.performance import Performance, Performances
 from servewatch.monitor.report import (
     GateReport,
     GateVerdict,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from servewatch.baseline import Baseline
     from servewatch.config import Config
     from servewatch.judge.judge import Judge
+    from servewatch.labels.inbox import Inbox
     from servewatch.record.totals import Totals
     from servewatch.sketch.layout import Layout
     from servewatch.sketch.window import Window
@@ -39,6 +41,7 @@ DURATIONS = {
     "first_byte": "first_byte_seconds",
     "inference": "inference_seconds",
 }
+BREAKING = frozenset({"missing", "unseen", "invalid", "range", "schema"})
 _SHARES = np.array(list(QUANTILES.values()))
 
 
@@ -53,9 +56,19 @@ class Reporter:
         totals: Totals,
         *,
         n_min: int,
+        inbox: Inbox | None = None,
     ) -> None:
-        """Report on *baseline*'s columns, if there is one; *n_min* as the judge's."""
+        """Report on *baseline*'s columns, if there is one; *n_min* as the judge's.
+
+        *inbox* knows the labels since deployment.
+        """
         self._n_min = n_min
+        self._inbox = inbox
+        self._performances: Performances | None = None
+        if baseline is not None and inbox is not None:
+            self._performances = Performances(baseline, config, n_min)
+        self._performance: Performance | None = None
+        self._labels = -1
         self._config, self._baseline, self._layout = config, baseline, layout
         self._totals = totals
         profiles = () if baseline is None else baseline.content.columns
@@ -80,6 +93,8 @@ class Reporter:
         if self._first is None:
             self._first = window.start
         self._recent.add(window.start, window.end, window.rows, window.counts)
+        if self._performances is not None:
+            self._performances.add(window)
 
     def renewed(self) -> Reporter:
         """Give one that has seen nothing yet."""
@@ -89,13 +104,19 @@ class Reporter:
             self._layout,
             self._totals,
             n_min=self._n_min,
+            inbox=self._inbox,
         )
 
     def report(self, judge: Judge, at: float, active: float) -> Report:
         """Give the Report at *at*; *active* is when a row or request last came."""
-        if self._block != judge.blocks:
+        taken = 0 if self._inbox is None else self._inbox.outcomes["accepted"]
+        is_new = self._block != judge.blocks
+        if is_new:
             self._renew(judge)
             self._block = judge.blocks
+        if is_new or self._labels != taken:
+            self._renew_performance(judge)
+            self._labels = taken
         status = self._status
         reason = None
         if status == "insufficient_data":
@@ -112,6 +133,7 @@ class Reporter:
             stale=at - active > self._config.stale_seconds,
             streams=self._streams,
             incidents=self._incidents,
+            performance=self._performance,
             latency=self._latency(),
             accounting=accounting,
             notes=() if self._baseline is None else self._baseline.notes,
@@ -154,6 +176,21 @@ class Reporter:
             )
             for verdict in self._verdicts
         ]
+
+    def _renew_performance(self, judge: Judge) -> None:
+        if self._performances is None or self._inbox is None:
+            return
+        broken = next(
+            (
+                f"{verdict.name} drifts: rows are not like those of the evaluation"
+                for verdict in self._verdicts
+                if verdict.status == "drift" and verdict.family in BREAKING
+            ),
+            None,
+        )
+        self._performance = self._performances.report(
+            self._inbox.totals(), has_stopped=judge.silence.is_on, reason=broken
+        )
 
     def _missing_shares(self, recent: Recent) -> dict[str, float]:
         """Give the recent share of missing values by the name of its stream."""

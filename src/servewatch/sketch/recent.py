@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ class _Chunk:
     start: float
     end: float
     rows: int
-    counts: NDArray[np.int64]
+    counts: NDArray[Any]
 
 
 class Recent:
@@ -27,9 +28,16 @@ class Recent:
     one chunk and memory does not grow with the number of blocks.
     """
 
-    def __init__(self, cells: int, *, seconds: float, rows: int) -> None:
-        """Start empty over *cells* cells."""
-        self.counts = np.zeros(cells, dtype=np.int64)
+    def __init__(
+        self,
+        cells: int,
+        *,
+        seconds: float,
+        rows: int,
+        dtype: type[np.generic] = np.int64,
+    ) -> None:
+        """Start empty over *cells* cells, of whole numbers or of *dtype*."""
+        self.counts: NDArray[Any] = np.zeros(cells, dtype=dtype)
         self.rows = 0
         self._seconds, self._most_rows = seconds, rows
         self._chunks: deque[_Chunk] = deque()
@@ -39,9 +47,7 @@ class Recent:
         """When the oldest block that is still counted began, Unix seconds."""
         return self._chunks[0].start if self._chunks else None
 
-    def add(
-        self, start: float, end: float, rows: int, counts: NDArray[np.int64]
-    ) -> None:
+    def add(self, start: float, end: float, rows: int, counts: NDArray[Any]) -> None:
         """Add a block and let go of what is no longer recent."""
         last = self._chunks[-1] if self._chunks else None
         if last is not None and self._is_small(last, end, rows):
@@ -86,8 +92,8 @@ class Recent:
             message = f"expected rows of {3 + self.counts.size}, found {table.shape}"
             raise ValueError(message)
         self._chunks = deque(
-            _Chunk(row[0], row[1], int(row[2]), row[3:].astype(np.int64))
+            _Chunk(row[0], row[1], int(row[2]), row[3:].astype(self.counts.dtype))
             for row in table
         )
-        self.counts = table[:, 3:].sum(axis=0).astype(np.int64)
+        self.counts = table[:, 3:].sum(axis=0).astype(self.counts.dtype)
         self.rows = int(table[:, 2].sum())

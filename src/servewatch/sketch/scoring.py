@@ -180,10 +180,13 @@ class Scoring:
 
         Rows without a number on either side are left out.
         """
+        found: Floats
         if self._is_classes:
-            return (records["class"] != labels).astype(np.float64)
+            found = (records["class"] != labels).astype(np.float64)
+            return found
         error = np.abs(records["value"] - labels.astype(np.float64))
-        return np.minimum(error[np.isfinite(error)], self.truth.clip) / self.truth.clip
+        found = np.minimum(error[np.isfinite(error)], self.truth.clip)
+        return found / self.truth.clip
 
     def _add(self, counts: Ints, name: str, cells: NDArray[np.generic]) -> None:
         span = self.cells.cells[name]

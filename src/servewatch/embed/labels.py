@@ -1,0 +1,61 @@
+"""Where the labels of a watch come in, and where its predictions wait for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from servewatch.baseline import Baseline
+from servewatch.config import Config
+from servewatch.labels.inbox import Inbox
+from servewatch.sketch.scoring import Scoring
+from servewatch.store.waiting import WaitingStore
+from servewatch.store.waiting_memory import MemoryWaiting
+from servewatch.store.waiting_sqlite import SqliteWaiting
+
+NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+def inbox_for(
+    config: Config, baseline: Baseline | None, clock: Callable[[], float]
+) -> Inbox | None:
+    """Give the inbox of a watch; None where the baseline compares no labels.
+
+    In memory, or with `state_dir` in a file there that outlives the process. Raises
+    `StoreError` for a file that cannot be used.
+
+    >>> inbox_for(Config(), None, clock=lambda: 0.0) is None
+    True
+    """
+    performance = None if baseline is None else baseline.content.performance
+    if baseline is None or performance is None:
+        return None
+    return Inbox(
+        performance.truth,
+        _store(config, baseline, Scoring(performance.truth).dtype),
+        clock=clock,
+        rng=np.random.default_rng(),
+        retention_seconds=config.label_retention_seconds,
+    )
+
+
+def _store(
+    config: Config, baseline: Baseline, dtype: np.dtype[np.void]
+) -> WaitingStore:
+    if config.state_dir is None:
+        return MemoryWaiting(
+            most_rows=config.waiting_rows,
+            retention_seconds=config.label_retention_seconds,
+        )
+    # Another baseline counts by other bins: its labels are another file's.
+    name = f"{NAME.sub('-', config.model)[:64]}-{baseline.digest[:12]}.labels"
+    return SqliteWaiting(
+        Path(config.state_dir) / name,
+        retention_seconds=config.label_retention_seconds,
+        dtype=dtype,
+        dtype_digest=sha256(f"{baseline.digest} {dtype.descr}".encode()).hexdigest(),
+    )

@@ -1,0 +1,269 @@
+"""Where labels come in: each is taken once, for a prediction that waits for it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from servewatch.labels.canonical import canonical
+from servewatch.record.forking import renew_after_fork
+from servewatch.sketch.scoring import Records, Scoring
+from servewatch.sketch.truth import Truth
+from servewatch.sketch.window import Window
+from servewatch.store.waiting import (
+    Counted,
+    Late,
+    Outcome,
+    Served,
+    Settled,
+    WaitingStore,
+)
+
+AnswerOutcome = Literal["accepted", "duplicate", "conflict", "unknown", "invalid"]
+OUTCOMES: tuple[AnswerOutcome, ...] = (
+    "accepted",
+    "duplicate",
+    "conflict",
+    "unknown",
+    "invalid",
+)
+ROW_DIGITS = 9
+MOST_ROWS = 100_000  # labels of one prediction id given as a list
+ID_LENGTH = 160  # 128 characters, a colon and a row number
+FLUSH_SECONDS = 0.2  # a stranger's ids must not make the drain run all the time
+WORDS = {
+    "accepted": None,
+    "duplicate": "this label is known already",
+    "conflict": "another label was taken before; the first one stays",
+    "unknown": "no prediction waits under this id: it was not made here, was left out "
+    "by sampling, or is older than the retention",
+}
+
+
+class Feedback(NamedTuple):
+    """A label as it was given: a list is those of rows 0, 1, ... of the id."""
+
+    id: str
+    label: object
+
+
+class Answer(NamedTuple):
+    """What became of one label; `reason` never repeats it."""
+
+    id: str
+    outcome: AnswerOutcome
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One label of one row: where its answer goes, and what it may be called."""
+
+    place: int
+    id: str
+    label: str
+    names: list[tuple[bytes, int]]
+
+
+class Inbox:
+    """Labels of one model, joined with the predictions that wait for them.
+
+    `outcomes` counts labels by what became of them; accepted ones are counted in the
+    window that is open when they come.
+    """
+
+    def __init__(
+        self,
+        truth: Truth,
+        store: WaitingStore,
+        *,
+        clock: Callable[[], float],
+        rng: np.random.Generator,
+        retention_seconds: float,
+        flush: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Settle labels in *store*; *flush* brings predictions still on their way."""
+        self.scoring = Scoring(truth)
+        self.flush = flush
+        self.listener: Callable[[NDArray[np.float64]], None] | None = None
+        self._store, self._clock, self._rng = store, clock, rng
+        self._retention = retention_seconds
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Start anew in a child: what the parent took in, the parent counts."""
+        self._store = self._store.after_fork()
+        self.outcomes: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._flushed = -np.inf
+        self._clear()
+
+    def _clear(self) -> None:
+        cells = self.scoring.cells
+        self._counts = np.zeros(cells.size, dtype=np.int64)
+        self._sums = np.zeros(cells.sums_size)
+        self._labels = 0
+
+    @property
+    def durable(self) -> bool:
+        """Whether an accepted label is on disk before it is said to be."""
+        return self._store.durable
+
+    @property
+    def store(self) -> WaitingStore:
+        """Where predictions wait."""
+        return self._store
+
+    def keep(
+        self, ids: Sequence[bytes], rows: NDArray[np.int64], records: Records
+    ) -> None:
+        """Keep predictions until their labels come."""
+        self._store.keep(Served(ids, rows, records, self._clock()))
+
+    def expire(self) -> None:
+        """Forget predictions older than the retention."""
+        self._store.expire(self._clock() - self._retention)
+
+    def totals(self) -> Counted:
+        """Give what all accepted labels counted to, also before a restart."""
+        cells = self.scoring.cells
+        known = self._store.totals()
+        if known is None or known[0].size != cells.size:
+            return np.zeros(cells.size, dtype=np.int64), np.zeros(cells.sums_size)
+        return known
+
+    def submit(self, items: Sequence[Feedback]) -> list[Answer]:
+        """Take labels and say what became of each; raises `StoreError`.
+
+        What has been answered accepted by a durable store is on disk. Blocks for as
+        long as the store takes: not for an event loop.
+        """
+        answers: list[Answer | None] = []
+        asked: list[_Asked] = []
+        for item in items:
+            self._read(item, answers, asked)
+        self._settle(asked, answers)
+        unknown = [each for each in asked if answers[each.place] is None]
+        if unknown:  # made a moment ago, perhaps, and not drained yet
+            self._bring()
+            self._settle(unknown, answers)
+        lost = {each.place: each.id for each in unknown}
+        found = [
+            Answer(lost[place], "unknown", WORDS["unknown"])
+            if answer is None
+            else answer
+            for place, answer in enumerate(answers)
+        ]
+        with self._lock:
+            self.outcomes.update(each.outcome for each in found)
+        return found
+
+    def _read(
+        self, item: Feedback, answers: list[Answer | None], asked: list[_Asked]
+    ) -> None:
+        """Add what *item* asks, or the answer that it cannot be read."""
+        if not isinstance(item.id, str) or not 0 < len(item.id) <= ID_LENGTH:
+            answers.append(Answer(str(item.id)[:32], "invalid", "not a prediction id"))
+            return
+        given = item.label
+        listed = isinstance(given, list | tuple)
+        labels = [*given] if isinstance(given, list | tuple) else [given]
+        if not 0 < len(labels) <= MOST_ROWS:
+            reason = f"a list holds 1 to {MOST_ROWS:,} labels"
+            answers.append(Answer(item.id, "invalid", reason))
+            return
+        for row, label in enumerate(labels):
+            name = f"{item.id}:{row}" if listed else item.id
+            text = canonical(self.scoring.truth, label)
+            if text is None:
+                expected = (
+                    "a class" if self.scoring.truth.classes else "a finite number"
+                )
+                answers.append(Answer(name, "invalid", f"a label is {expected}"))
+                continue
+            names = [(_raw(item.id), row)] if listed else _names(item.id)
+            asked.append(_Asked(len(answers), name, text, names))
+            answers.append(None)
+
+    def _settle(self, asked: Sequence[_Asked], answers: list[Answer | None]) -> None:
+        """Settle labels under each of their possible names until one is known."""
+        waiting, attempt = list(asked), 0
+        while waiting:
+            late = [Late(*each.names[attempt], each.label) for each in waiting]
+            outcomes = self._commit(late)
+            attempt += 1
+            unknown = []
+            for each, outcome in zip(waiting, outcomes, strict=True):
+                if outcome != "unknown":
+                    answers[each.place] = Answer(each.id, outcome, WORDS[outcome])
+                elif attempt < len(each.names):
+                    unknown.append(each)
+            waiting = unknown
+
+    def _commit(self, late: Sequence[Late]) -> Sequence[Outcome]:
+        """Have the store settle labels, and count for the open window what it took."""
+        at = self._clock()
+        found: list[tuple[Counted, Settled]] = []
+
+        def count(settled: Settled) -> Counted:
+            codes = self._codes(settled, late)
+            delays = np.maximum(at - settled.served_at, 0.0)
+            phase = float(self._rng.random())
+            counted = self.scoring.labelled(settled.records, codes, delays, phase=phase)
+            found[:] = [(counted, settled)]
+            return counted
+
+        settled = self._store.settle(late, at, count)
+        if found and settled.accepted.size:
+            (counts, sums), taken = found[0]
+            with self._lock:
+                self._counts += counts
+                self._sums += sums
+                self._labels += settled.accepted.size
+                if self.listener is not None:
+                    codes = self._codes(taken, late)
+                    self.listener(self.scoring.losses(taken.records, codes))
+        return settled.outcomes
+
+    def _codes(self, settled: Settled, late: Sequence[Late]) -> NDArray[np.generic]:
+        return self.scoring.codes([late[k].label for k in settled.accepted.tolist()])
+
+    def _bring(self) -> None:
+        now = self._clock()
+        with self._lock:
+            if now - self._flushed < FLUSH_SECONDS:
+                return
+            self._flushed = now
+        self.flush()
+
+    def into(self, window: Window, truth: slice) -> None:
+        """Add what came since the last time to *window*, its cells at *truth*."""
+        with self._lock:
+            window.counts[truth] += self._counts
+            window.sums = window.sums + self._sums
+            window.labels += self._labels
+            self._clear()
+
+
+def _raw(id: str) -> bytes:  # noqa: A002 - its name
+    return id.encode("latin-1", "replace")
+
+
+def _names(id: str) -> list[tuple[bytes, int]]:  # noqa: A002 - its name
+    """Give what *id* may name: row k of a request, or a request of one row.
+
+    >>> _names("order-7:2")
+    [(b'order-7', 2), (b'order-7:2', 0)]
+    """
+    request, _, row = id.rpartition(":")
+    found = [(_raw(id), 0)]
+    if request and row.isascii() and row.isdigit() and len(row) <= ROW_DIGITS:
+        found.insert(0, (_raw(request), int(row)))
+    return found
