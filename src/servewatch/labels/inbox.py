@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ OUTCOMES: tuple[AnswerOutcome, ...] = (
 ROW_DIGITS = 9
 MOST_ROWS = 100_000  # labels of one prediction id given as a list
 ID_LENGTH = 160  # 128 characters, a colon and a row number
-FLUSH_SECONDS = 0.2  # a stranger's ids must not make the drain run all the time
+FLUSH_SECONDS = 0.02  # between two
 WORDS = {
     "accepted": None,
     "duplicate": "this label is known already",
@@ -102,7 +103,8 @@ class Inbox:
         self._store = self._store.after_fork()
         self.outcomes: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._flushed = -np.inf
+        self._bringing = threading.Lock()
+        self._brought = -np.inf
         self._clear()
 
     def _clear(self) -> None:
@@ -169,8 +171,9 @@ class Inbox:
         self, item: Feedback, answers: list[Answer | None], asked: list[_Asked]
     ) -> None:
         """Add what *item* asks, or the answer that it cannot be read."""
-        if not isinstance(item.id, str) or not 0 < len(item.id) <= ID_LENGTH:
-            answers.append(Answer(str(item.id)[:32], "invalid", "not a prediction id"))
+        name: object = item.id
+        if not isinstance(name, str) or not 0 < len(name) <= ID_LENGTH:
+            answers.append(Answer(str(name)[:32], "invalid", "not a prediction id"))
             return
         given = item.label
         listed = isinstance(given, list | tuple)
@@ -236,12 +239,18 @@ class Inbox:
         return self.scoring.codes([late[k].label for k in settled.accepted.tolist()])
 
     def _bring(self) -> None:
-        now = self._clock()
-        with self._lock:
-            if now - self._flushed < FLUSH_SECONDS:
+        """Have predictions brought that were made before now, not too many times.
+
+        Whoever comes too soon waits: a stranger's ids must not make the drain run all
+        the time, and a label right after its prediction must find it.
+        """
+        asked = time.monotonic()
+        with self._bringing:
+            if self._brought > asked:
                 return
-            self._flushed = now
-        self.flush()
+            time.sleep(max(0.0, self._brought + FLUSH_SECONDS - asked))
+            self._brought = time.monotonic()
+            self.flush()
 
     def into(self, window: Window, truth: slice) -> None:
         """Add what came since the last time to *window*, its cells at *truth*."""
