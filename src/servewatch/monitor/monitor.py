@@ -14,8 +14,8 @@ from servewatch.judge.judge import Judge
 from servewatch.judge.state import pack_judge, unpack_judge
 from servewatch.judge.stream import Block
 from servewatch.monitor.changes import Changes
-from servewatch.monitor.faults import RecentFaults
-from servewatch.monitor.reporting import Reporter
+from servewatch.monitor.health import Health
+from servewatch.monitor.reporting import Labels, Reporter
 from servewatch.monitor.service import service_streams
 from servewatch.record.forking import renew_after_fork
 from servewatch.sketch.blocks import block_number
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 15.0
 MOST_FAILURES = 3  # ticks that one block may fail
-SILENT_SECONDS = 10.0  # without a tick while rows wait: something ended the thread
 Listener = Callable[["Change"], None]
 
 
@@ -57,10 +56,12 @@ class Monitor:
         clock: Callable[[], float],
         worker: str,
         inbox: Inbox | None = None,
+        labels: Labels | None = None,
     ) -> None:
         """Judge what *drain* delivers against *baseline*, if there is one.
 
-        *inbox* takes the labels of predictions, where the baseline can judge them.
+        *inbox* takes the labels of predictions, where the baseline can judge them;
+        *labels* knows them where whoever calls `advance` counts them himself.
         """
         self.config, self.baseline, self.totals = config, baseline, totals
         self.layout = NO_COLUMNS if baseline is None else baseline.layout
@@ -78,10 +79,9 @@ class Monitor:
             self.layout,
             totals,
             n_min=self.judge.n_min,
-            inbox=inbox,
+            labels=labels if inbox is None else inbox,
         )
         self._changes = Changes(totals)
-        self._faults = RecentFaults()
         self._number: int | None = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
         self._failures = 0
@@ -90,7 +90,8 @@ class Monitor:
             drain.await_labels(inbox.keep)
             inbox.flush = self.flush
         self.own_cost: Callable[[], Mapping[str, float]] = dict
-        self._active = self._ticked = clock()
+        self._active = clock()
+        self._health = Health(totals, self._active)
         self._resume()
         renew_after_fork(self)
 
@@ -170,8 +171,7 @@ class Monitor:
         with self._lock:
             at = self._clock() if now is None else now
             self.flush(at)
-            self._faults.note(self.totals.internal_errors, at)
-            self._ticked = at
+            self._health.tick(at)
             closed = block_number(
                 at - self.config.grace_seconds, self.config.block_seconds
             )
@@ -279,13 +279,7 @@ class Monitor:
 
         `overhead` is what it costs: see `own_cost`, which whoever beats provides.
         """
-        recent = self._faults.recent(self._clock())
-        reasons = [f"internal errors at {site}" for site in recent]
-        if not self.totals.armed:
-            reasons.append("nothing is recorded: too many internal errors in a minute")
-        silent = self._clock() - self._ticked
-        if silent > SILENT_SECONDS and self.totals.accounting()["pending"]:
-            reasons.append(f"the background thread has not run for {silent:.0f} s")
+        reasons = self._health.reasons(self._clock())
         return {
             "status": "degraded" if reasons else "ok",
             "reasons": reasons,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf, isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from servewatch.baseline import Baseline
     from servewatch.config import Config
     from servewatch.judge.judge import Judge
-    from servewatch.labels.inbox import Inbox
     from servewatch.record.totals import Totals
     from servewatch.sketch.layout import Layout
     from servewatch.sketch.window import Window
+    from servewatch.store.waiting import Counted
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 DURATIONS = {
@@ -43,6 +43,17 @@ DURATIONS = {
 }
 BREAKING = frozenset({"missing", "unseen", "invalid", "range", "schema"})
 _SHARES = np.array(list(QUANTILES.values()))
+
+
+class Labels(Protocol):
+    """Whoever takes labels: the inbox, or a replay."""
+
+    @property
+    def outcomes(self) -> Mapping[str, int]:
+        """Labels by what became of them; those that are compared are `accepted`."""
+
+    def totals(self) -> Counted:
+        """Give what all accepted labels counted to since deployment."""
 
 
 class Reporter:
@@ -56,19 +67,19 @@ class Reporter:
         totals: Totals,
         *,
         n_min: int,
-        inbox: Inbox | None = None,
+        labels: Labels | None = None,
     ) -> None:
         """Report on *baseline*'s columns, if there is one; *n_min* as the judge's.
 
-        *inbox* knows the labels since deployment.
+        *labels* knows the labels since deployment.
         """
         self._n_min = n_min
-        self._inbox = inbox
+        self._labels = labels
         self._performances: Performances | None = None
-        if baseline is not None and inbox is not None:
+        if baseline is not None and labels is not None:
             self._performances = Performances(baseline, config, n_min)
         self._performance: Performance | None = None
-        self._labels = -1
+        self._taken = -1
         self._config, self._baseline, self._layout = config, baseline, layout
         self._totals = totals
         profiles = () if baseline is None else baseline.content.columns
@@ -104,19 +115,19 @@ class Reporter:
             self._layout,
             self._totals,
             n_min=self._n_min,
-            inbox=self._inbox,
+            labels=self._labels,
         )
 
     def report(self, judge: Judge, at: float, active: float) -> Report:
         """Give the Report at *at*; *active* is when a row or request last came."""
-        taken = 0 if self._inbox is None else self._inbox.outcomes["accepted"]
+        taken = 0 if self._labels is None else self._labels.outcomes["accepted"]
         is_new = self._block != judge.blocks
         if is_new:
             self._renew(judge)
             self._block = judge.blocks
-        if is_new or self._labels != taken:
+        if is_new or self._taken != taken:
             self._renew_performance(judge)
-            self._labels = taken
+            self._taken = taken
         status = self._status
         reason = None
         if status == "insufficient_data":
@@ -178,7 +189,7 @@ class Reporter:
         ]
 
     def _renew_performance(self, judge: Judge) -> None:
-        if self._performances is None or self._inbox is None:
+        if self._performances is None or self._labels is None:
             return
         broken = next(
             (
@@ -189,7 +200,7 @@ class Reporter:
             None,
         )
         self._performance = self._performances.report(
-            self._inbox.totals(), has_stopped=judge.silence.is_on, reason=broken
+            self._labels.totals(), has_stopped=judge.silence.is_on, reason=broken
         )
 
     def _missing_shares(self, recent: Recent) -> dict[str, float]:
