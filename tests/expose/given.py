@@ -11,6 +11,7 @@ from servewatch.config import Config
 from servewatch.expose.app import Exposed
 from servewatch.expose.rights import Rights
 from servewatch.judge.judge import Judge
+from servewatch.labels.inbox import Inbox
 from servewatch.monitor.report import (
     Distance,
     GateReport,
@@ -90,6 +91,7 @@ class Given:
     totals: Totals = field(default_factory=Totals)
     sealed: list[Sealed] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    inbox: Inbox | None = None
 
     @property
     def judge(self) -> Judge:

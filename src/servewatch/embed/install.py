@@ -10,6 +10,7 @@ from servewatch.capture.asgi import ServeWatchMiddleware, Watch
 from servewatch.capture.messages import App
 from servewatch.config import Config
 from servewatch.errors import ConfigError
+from servewatch.expose.app import Exposed
 from servewatch.expose.events import Events
 from servewatch.expose.shadow import shadowed
 
@@ -20,6 +21,9 @@ class Hosted(Watch, Protocol):
     """A watch that leaves an app the routes that are the app's own."""
 
     own_paths: frozenset[str]
+
+    @property
+    def exposed(self) -> Exposed: ...
 
 
 def installed_in(app: Any, kind: type[T]) -> T | None:
@@ -47,6 +51,7 @@ def add(app: Any, watch: Hosted, events: Events) -> None:
 
     Raises `ConfigError` for routes that would hide the app's, and once it serves.
     """
+    _yield_to(app, watch)
     hidden = shadowed(app.routes, watch.own_paths)
     if hidden:
         raise ConfigError(
@@ -62,6 +67,12 @@ def add(app: Any, watch: Hosted, events: Events) -> None:
             "the app is already serving",
             remedy="install the watch where the app is made",
         ) from error
+
+
+def _yield_to(app: Any, watch: Hosted) -> None:
+    """Leave *app* what it has for itself and needs no word about."""
+    yielding = watch.own_paths & watch.exposed.yielding_paths
+    watch.own_paths -= frozenset(shadowed(app.routes, yielding))
 
 
 def check_agreement(first: Config, second: Config) -> None:
@@ -83,6 +94,7 @@ def _watching(
 
     Routes that the app added since then are left to it.
     """
+    _yield_to(host, watch)
     hidden = shadowed(host.routes, watch.own_paths)
     if hidden:
         watch.own_paths -= frozenset(hidden)

@@ -16,12 +16,15 @@ from servewatch.expose import gate, openapi
 from servewatch.expose.answers import answer, encode, problem
 from servewatch.expose.blocks import blocks_body
 from servewatch.expose.entrance import html, login, refused_page
+from servewatch.expose.intake import Intake
 from servewatch.expose.kept import Kept
 from servewatch.expose.metrics import Exposition
 from servewatch.expose.page import watch_page
 from servewatch.expose.rights import Rights
+from servewatch.expose.seldon import PATH as SELDON_PATH
 from servewatch.expose.source import Source, worst_status
 from servewatch.expose.written import Written
+from servewatch.labels.inbox import Inbox
 from servewatch.monitor.report import Status
 
 _BEARER = {"www-authenticate": 'Bearer realm="servewatch"'}
@@ -31,7 +34,8 @@ class Exposed:
     """The ASGI app of all routes, for one watched model or several.
 
     *prefix* stands before every route, such as "/internal"; *clock* is monotonic and
-    says how old a kept answer is. `own_paths` are the paths that it answers.
+    says how old a kept answer is. `own_paths` are the paths that it answers, and
+    `yielding_paths` those of them that an app may have for itself without a word.
     """
 
     def __init__(
@@ -47,10 +51,12 @@ class Exposed:
         self._sources = [source]
         self._kept = Kept(clock)
         self._written = Written()
+        self._intake = Intake()
         self._exposition = Exposition(lambda: self._sources)
         self._openapi = encode(openapi.document(prefix))
         routes = self._routes()
         self.own_paths = frozenset(route.path for route in routes)
+        self.yielding_paths = frozenset({prefix + SELDON_PATH})
         self._app = Starlette(routes=routes, exception_handlers={HTTPException: _told})
         self._app.router.redirect_slashes = False
 
@@ -88,12 +94,14 @@ class Exposed:
         self._kept.forget()
 
     def _routes(self) -> list[Route]:
-        get, both = ["GET"], ["GET", "POST"]
+        get, post, both = ["GET"], ["POST"], ["GET", "POST"]
         table = (
             ("/metrics", self._metrics, get),
             ("/drift", self._drift, get),
             ("/drift/gate", self._gate, both),
             ("/drift/rollback", self._rollback, both),
+            ("/feedback", self._feedback, post),
+            (SELDON_PATH, self._seldon, post),
             ("/watch", self._watch, both),
             ("/watch/health", self._health, get),
             ("/watch/blocks", self._blocks, get),
@@ -177,6 +185,20 @@ class Exposed:
             ("blocks", model, since), lambda: encode(blocks_body(sources, since))
         )
         return answer(body)
+
+    async def _feedback(self, request: Request) -> Response:
+        if not self.rights.change(request):
+            return self._refusal()
+        return await self._intake.feedback(request, self._inboxes(request))
+
+    async def _seldon(self, request: Request) -> Response:
+        if not self.rights.change(request):
+            return self._refusal()
+        return await self._intake.seldon(request, self._inboxes(request))
+
+    def _inboxes(self, request: Request) -> list[Inbox]:
+        sources, _ = self._chosen(request)
+        return [each.inbox for each in sources if each.inbox is not None]
 
     async def _document(self, request: Request) -> Response:
         return answer(self._openapi)

@@ -5,14 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import servewatch
+from servewatch.expose.operation import (
+    JSON,
+    NUMBER,
+    TEXT,
+    WHOLE,
+    an_object,
+    content,
+    json_answer,
+    operation,
+    query,
+)
+from servewatch.expose.seldon import PATH as SELDON_PATH
+from servewatch.labels.inbox import OUTCOMES
 from servewatch.monitor.report import SCHEMA_VERSION
 
-_TEXT = {"type": "string"}
-_NUMBER = {"type": ["number", "null"]}
-_WHOLE = {"type": "integer", "minimum": 0}
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _STATUS = {"type": "string", "enum": ["ok", "warning", "drift", "insufficient_data"]}
 _VERSION = {"type": "integer", "const": SCHEMA_VERSION}
+_LOOKING = ("token", "cookie")
+_CHANGING = ("token",)  # the page's cookie is for looking
+_MODEL = query("model", "Only the model of this name.", TEXT)
+_STRICT = query("strict", "1: answer drift with 503.", TEXT)
+_DETAIL = query("detail", "0: leave values out of causes; 1 needs rights.", TEXT)
 
 
 def document(prefix: str) -> dict[str, Any]:
@@ -41,25 +56,25 @@ def document(prefix: str) -> dict[str, Any]:
 
 
 def _paths() -> dict[str, Any]:
-    return {**_report_paths(), **_gate_paths(), **_watch_paths()}
+    return {**_report_paths(), **_gate_paths(), **_feedback_paths(), **_watch_paths()}
 
 
 def _report_paths() -> dict[str, Any]:
     return {
         "/metrics": {
-            "get": _operation(
+            "get": operation(
                 "metrics",
                 "Metrics as Prometheus text, or OpenMetrics if accepted.",
-                {"200": _content("The metrics.", "text/plain", _TEXT)},
+                {"200": content("The metrics.", "text/plain", TEXT)},
             )
         },
         "/drift": {
-            "get": _operation(
+            "get": operation(
                 "drift",
                 "The report: status, gate, every stream.",
                 {
-                    "200": _json("The report.", "Report"),
-                    "503": _json("Drift, if `strict`.", "Report"),
+                    "200": json_answer("The report.", "Report"),
+                    "503": json_answer("Drift, if `strict`.", "Report"),
                 },
                 [_MODEL, _STRICT, _DETAIL],
             )
@@ -69,19 +84,17 @@ def _report_paths() -> dict[str, Any]:
 
 def _gate_paths() -> dict[str, Any]:
     gate_codes = {
-        "200": _json("Pass.", "Gate"),
-        "425": _json("Not decided yet.", "Gate"),
-        "503": _json("Drift.", "Gate"),
+        "200": json_answer("Pass.", "Gate"),
+        "425": json_answer("Not decided yet.", "Gate"),
+        "503": json_answer("Drift.", "Gate"),
     }
     rollback_codes = {
-        "200": _json("Drift: do roll back.", "Gate"),
-        "409": _json("Pass: there is nothing to roll back for.", "Gate"),
-        "425": _json("Not decided yet.", "Gate"),
+        "200": json_answer("Drift: do roll back.", "Gate"),
+        "409": json_answer("Pass: there is nothing to roll back for.", "Gate"),
+        "425": json_answer("Not decided yet.", "Gate"),
     }
-    since = _query(
-        "since", "Decide from this time on: ISO 8601 or Unix seconds.", _TEXT
-    )
-    inconclusive = _query(
+    since = query("since", "Decide from this time on: ISO 8601 or Unix seconds.", TEXT)
+    inconclusive = query(
         "inconclusive",
         "The status code while nothing is decided.",
         {"type": "string", "enum": ["200", "425", "503"], "default": "425"},
@@ -89,16 +102,50 @@ def _gate_paths() -> dict[str, Any]:
     gate = [_MODEL, since, inconclusive]
     return {
         "/drift/gate": {
-            "get": _operation("gate", "May a release go on?", gate_codes, gate),
-            "post": _operation("gatePost", "The same for hooks.", gate_codes, gate),
+            "get": operation("gate", "May a release go on?", gate_codes, gate),
+            "post": operation("gatePost", "The same for hooks.", gate_codes, gate),
         },
         "/drift/rollback": {
-            "get": _operation(
+            "get": operation(
                 "rollback", "Must a release be undone?", rollback_codes, [_MODEL, since]
             ),
-            "post": _operation(
+            "post": operation(
                 "rollbackPost", "The same for hooks.", rollback_codes, [_MODEL, since]
             ),
+        },
+    }
+
+
+def _feedback_paths() -> dict[str, Any]:
+    codes = {
+        "200": "All accepted, and on disk, or known already.",
+        "202": "All accepted, some of them in memory only.",
+        "207": "Some refused: each item has a status of its own.",
+        "404": "All unknown.",
+        "409": "All in conflict with labels that came before.",
+        "422": "All invalid.",
+    }
+    one = an_object({"id": TEXT, "label": {"description": "A class or a number."}})
+    return {
+        "/feedback": {
+            "post": operation(
+                "feedback",
+                "Labels of predictions, by prediction id; each counts once.",
+                {code: json_answer(said, "Feedback") for code, said in codes.items()},
+                [_MODEL],
+                security=_CHANGING,
+                body={JSON: {"schema": {"anyOf": [one, _list_of(one)]}}},
+            )
+        },
+        SELDON_PATH: {
+            "post": operation(
+                "seldonFeedback",
+                "The same as Seldon Core v1 sends it; an app's own such route stays.",
+                {code: json_answer(said, "Seldon") for code, said in codes.items()},
+                [_MODEL],
+                security=_CHANGING,
+                body={JSON: {"schema": {"type": "object"}}},
+            )
         },
     }
 
@@ -106,46 +153,46 @@ def _gate_paths() -> dict[str, Any]:
 def _watch_paths() -> dict[str, Any]:
     return {
         "/watch": {
-            "get": _operation(
+            "get": operation(
                 "page",
                 "The page, or the form that asks for the token.",
-                {"200": _content("The page.", "text/html", _TEXT)},
+                {"200": content("The page.", "text/html", TEXT)},
                 [_MODEL],
-                secured=True,
+                security=_LOOKING,
             ),
-            "post": _operation(
+            "post": operation(
                 "login",
                 "Exchange the token for a cookie.",
                 {"303": {"description": "The cookie is set; see the page."}},
                 body={
                     "application/x-www-form-urlencoded": {
-                        "schema": _object({"token": _TEXT})
+                        "schema": an_object({"token": TEXT})
                     }
                 },
             ),
         },
         "/watch/health": {
-            "get": _operation(
+            "get": operation(
                 "health",
                 "The state of ServeWatch itself, never the model's.",
-                {"200": _json("ok or degraded, and why.", "Health")},
+                {"200": json_answer("ok or degraded, and why.", "Health")},
                 [_MODEL],
             )
         },
         "/watch/blocks": {
-            "get": _operation(
+            "get": operation(
                 "blocks",
                 "Counts of sealed blocks.",
-                {"200": _json("The blocks.", "Blocks")},
-                [_MODEL, _query("since", "The first block's number.", _WHOLE)],
-                secured=True,
+                {"200": json_answer("The blocks.", "Blocks")},
+                [_MODEL, query("since", "The first block's number.", WHOLE)],
+                security=_LOOKING,
             )
         },
         "/watch/openapi.json": {
-            "get": _operation(
+            "get": operation(
                 "openapi",
                 "This.",
-                {"200": _content("This.", _JSON, {"type": "object"})},
+                {"200": content("This.", JSON, {"type": "object"})},
             )
         },
     }
@@ -156,104 +203,79 @@ def _schemas() -> dict[str, Any]:
         "verdict": {"type": "string", "enum": ["pass", "fail", "inconclusive"]},
         "ok": {"type": ["boolean", "null"]},
         "since": _TIME,
-        "rows": _WHOLE,
-        "rows_needed": _WHOLE,
-        "left_out": {"type": "array", "items": _TEXT},
+        "rows": WHOLE,
+        "rows_needed": WHOLE,
+        "left_out": {"type": "array", "items": TEXT},
     }
     stream = {
-        "name": _TEXT,
-        "role": _TEXT,
+        "name": TEXT,
+        "role": TEXT,
         "status": _STATUS,
         "since": _TIME,
-        "evidence": _NUMBER,
-        "threshold": _NUMBER,
-        "established": _NUMBER,
+        "evidence": NUMBER,
+        "threshold": NUMBER,
+        "established": NUMBER,
         "cause": {"type": ["string", "null"]},
-        "rows": _WHOLE,
+        "rows": WHOLE,
         "distances": {
             "type": "object",
-            "additionalProperties": _object(
-                dict.fromkeys(("value", "debiased", "noise", "design_effect"), _NUMBER)
+            "additionalProperties": an_object(
+                dict.fromkeys(("value", "debiased", "noise", "design_effect"), NUMBER)
             ),
         },
     }
     return {
-        "Report": _object(
+        "Report": an_object(
             {
                 "status": _STATUS,
-                "gate": _object(gate),
+                "gate": an_object(gate),
                 "model": {"type": "object"},
-                "streams": {"type": "array", "items": _object(stream)},
+                "streams": {"type": "array", "items": an_object(stream)},
                 "latency": {"type": "object"},
                 "accounting": {"type": "object"},
                 "schema_version": _VERSION,
             }
         ),
-        "Gate": _object({**gate, "status": _STATUS, "schema_version": _VERSION}),
-        "Health": _object(
+        "Gate": an_object({**gate, "status": _STATUS, "schema_version": _VERSION}),
+        "Health": an_object(
             {
                 "status": {"type": "string", "enum": ["ok", "degraded"]},
-                "reasons": {"type": "array", "items": _TEXT},
-                "overhead": {"type": "object", "additionalProperties": _NUMBER},
+                "reasons": {"type": "array", "items": TEXT},
+                "overhead": {"type": "object", "additionalProperties": NUMBER},
             }
         ),
-        "Blocks": _object(
+        "Blocks": an_object(
             {
                 "models": {"type": "array", "items": {"type": "object"}},
                 "schema_version": _VERSION,
             }
         ),
-        "Problem": _object({"error": _TEXT, "remedy": _TEXT}),
+        **_feedback_schemas(),
+        "Problem": an_object({"error": TEXT, "remedy": TEXT}),
     }
 
 
-_JSON = "application/json"
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    """Describe an object: these are always there, and more may come."""
+def _feedback_schemas() -> dict[str, Any]:
+    outcome = {
+        "id": TEXT,
+        "outcome": {"type": "string", "enum": list(OUTCOMES)},
+        "reason": {"type": ["string", "null"]},
+    }
+    durable = {"durable": {"type": "boolean", "description": "All taken is on disk."}}
+    listed = an_object(
+        {
+            "items": _list_of(an_object({**outcome, "status": WHOLE})),
+            **dict.fromkeys(OUTCOMES, WHOLE),
+            **durable,
+        }
+    )
     return {
-        "type": "object",
-        "required": list(properties),
-        "properties": properties,
+        "Feedback": {"anyOf": [an_object({**outcome, **durable}), listed]},
+        "Seldon": an_object(
+            {"status": {"type": "object"}, "meta": an_object({"tags": listed})}
+        ),
     }
 
 
-def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-_MODEL = _query("model", "Only the model of this name.", _TEXT)
-_STRICT = _query("strict", "1: answer drift with 503.", _TEXT)
-_DETAIL = _query("detail", "0: leave values out of causes; 1 needs rights.", _TEXT)
-
-
-def _content(description: str, media: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": description, "content": {media: {"schema": schema}}}
-
-
-def _json(description: str, name: str) -> dict[str, Any]:
-    return _content(description, _JSON, {"$ref": f"#/components/schemas/{name}"})
-
-
-def _operation(
-    name: str,
-    summary: str,
-    responses: dict[str, Any],
-    parameters: list[dict[str, Any]] | None = None,
-    *,
-    secured: bool = False,
-    body: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    operation: dict[str, Any] = {
-        "operationId": name,
-        "summary": summary,
-        "responses": {**responses, "default": _json("What is wrong.", "Problem")},
-    }
-    if parameters:
-        operation["parameters"] = parameters
-    if secured:
-        operation["security"] = [{"token": []}, {"cookie": []}]
-    if body:
-        operation["requestBody"] = {"content": body}
-    return operation
+def _list_of(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}

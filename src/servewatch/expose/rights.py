@@ -32,13 +32,22 @@ class Rights:
 
     def full(self, request: HTTPConnection) -> bool:
         """Whether the caller may see everything."""
+        if self.change(request):
+            return True
+        if self.token is None:
+            return False
+        cookie = request.cookies.get(COOKIE, "")
+        return hmac.compare_digest(cookie.encode(), self.cookie().encode())
+
+    def change(self, request: HTTPConnection) -> bool:
+        """Whether the caller may hand something in, such as a label.
+
+        The page's cookie is for looking: a browser sends it whoever wrote the page.
+        """
         if self.token is None:
             return _is_local(request)
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self.accepts(given.strip()):
-            return True
-        cookie = request.cookies.get(COOKIE, "")
-        return hmac.compare_digest(cookie.encode(), self.cookie().encode())
+        return scheme.lower() == "bearer" and self.accepts(given.strip())
 
     def summary(self, request: HTTPConnection) -> bool:
         """Whether the caller may see what is open unless closed by `metrics_open`."""

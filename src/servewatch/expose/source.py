@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from servewatch.config import Config
 from servewatch.judge.judge import Judge
+from servewatch.labels.inbox import Inbox
 from servewatch.monitor.report import GateReport, GateVerdict, Report, Status
 from servewatch.record.totals import Totals
 from servewatch.sketch.layout import Layout
@@ -55,6 +56,11 @@ class Source(Protocol):
     @property
     def judge(self) -> Judge:
         """The evidence that the gate's verdict rests on."""
+        ...
+
+    @property
+    def inbox(self) -> Inbox | None:
+        """What takes labels; None where the baseline has none to compare with."""
         ...
 
     def blocks(self, since: int) -> Sequence[Sealed]:
