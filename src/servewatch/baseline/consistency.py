@@ -10,6 +10,7 @@ from math import isfinite
 
 import numpy as np
 
+from servewatch.baseline.performance_consistency import performance_contradictions
 from servewatch.baseline.profile import Codes, ColumnProfile, Content, Segment
 from servewatch.baseline.roles import MOST_FEATURES, NAME_BYTES
 from servewatch.baseline.summary import QUANTILES
@@ -49,6 +50,7 @@ def contradictions(content: Content) -> Iterator[str]:
         yield from _reservoir(content.reservoir, served)
     for segment in content.segments:
         yield from _segment(segment, served)
+    yield from performance_contradictions(content)
 
 
 def _column(column: ColumnProfile) -> Iterator[str]:
