@@ -89,6 +89,17 @@ BAD: list[tuple[str, object]] = [
     ("metrics_open", 1),
     ("prediction_id_header", "X-Id"),
     ("prediction_id_header", "a b"),
+    ("tolerance_labels", (0.05, 0.02, 0.01)),
+    ("tolerance_calibration", (0.01, 0.02)),
+    ("tolerance_fairness", (0, 0.1, 0.2)),
+    ("label_retention_seconds", 0),
+    ("waiting_rows", 0),
+    ("alert_on", ("input",)),
+    ("floors", {"accuracy": float("nan")}),
+    ("floors", {"accuracy": "high"}),
+    ("floors", ("accuracy", 0.8)),
+    ("detectors", "adwin"),
+    ("detectors_gate", ("adwin",)),
     ("state_dir", ""),
     ("store", ""),
     ("worker", ""),
@@ -178,3 +189,25 @@ def test_a_budget_that_nothing_could_keep_is_refused() -> None:
 
 def test_blocks_of_a_week_are_fine_with_the_usual_budget() -> None:
     assert Config(block_seconds=7 * 86400.0).block_seconds == 604800.0
+
+
+def test_a_floor_is_a_number_by_name() -> None:
+    assert Config(floors={"accuracy": 1}).floors == {"accuracy": 1.0}
+
+
+def test_floors_stay_as_they_were_given() -> None:
+    given = {"accuracy": 0.8}
+    config = Config(floors=given)
+
+    given["accuracy"] = 0.1
+
+    assert config.floors == {"accuracy": 0.8}
+
+
+def test_settings_that_differ_in_a_floor_are_not_equal() -> None:
+    assert Config(floors={"accuracy": 0.8}) != Config(floors={"accuracy": 0.7})
+
+
+def test_a_detector_that_is_on_may_gate() -> None:
+    config = Config(detectors=("adwin", "ddm"), detectors_gate=("ddm",))
+    assert config.detectors_gate == ("ddm",)

@@ -4,6 +4,8 @@ import pytest
 
 from servewatch import Config, ConfigError
 
+FLOORS = {"accuracy": 0.8, "f1": 0.7}
+
 
 @pytest.mark.parametrize(
     ("variable", "text", "name", "value"),
@@ -23,6 +25,9 @@ from servewatch import Config, ConfigError
             "tolerance_quality",
             (0.01, 0.02, 0.03),
         ),
+        ("SERVEWATCH_FLOORS", "accuracy=0.8, f1 = .7", "floors", FLOORS),
+        ("SERVEWATCH_FLOORS", "", "floors", {}),
+        ("SERVEWATCH_ALERT_ON", "performance", "alert_on", ("performance",)),
     ],
 )
 def test_a_variable_is_read_as_its_field_needs(
@@ -39,6 +44,8 @@ def test_a_variable_is_read_as_its_field_needs(
         ("SERVEWATCH_BLOCK_SECONDS", ""),
         ("SERVEWATCH_METRICS_OPEN", "maybe"),
         ("SERVEWATCH_TOLERANCE_QUALITY", "a,b,c"),
+        ("SERVEWATCH_FLOORS", "accuracy"),
+        ("SERVEWATCH_FLOORS", "accuracy=high"),
     ],
 )
 def test_a_variable_that_cannot_be_read_is_named(variable: str, text: str) -> None:
@@ -89,6 +96,12 @@ def test_tables_and_flat_keys_name_the_same_settings(tmp_path: Path) -> None:
         block_seconds=60,
         tolerance_quality=(0.01, 0.02, 0.03),
     )
+
+
+def test_the_table_of_a_mapping_is_its_value(tmp_path: Path) -> None:
+    path = tmp_path / "servewatch.toml"
+    path.write_text("[floors]\naccuracy = 0.8\nf1 = 0.7\n")
+    assert Config.from_toml(path).floors == FLOORS
 
 
 def test_a_setting_given_twice_in_one_file_is_refused(tmp_path: Path) -> None:

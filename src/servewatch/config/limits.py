@@ -54,9 +54,17 @@ def _written_as(pattern: re.Pattern[str], words: str) -> Limit:
     )
 
 
+def _among(names: tuple[str, ...]) -> Limit:
+    return Limit(
+        lambda value: set(cast("tuple[str, ...]", value)) <= {*names},
+        f"some of {', '.join(names)}",
+    )
+
+
 SHARE = Limit(_is_share, "a share above 0 and below 1")
 LEVELS = Limit(_ascends, "three ascending shares (warn, drift, severe)")
 NAMED = Limit(lambda value: value is None or bool(value), "not empty")
+ALERTS = ("inputs", "predictions", "performance", "confirmed")
 
 LIMITS: Mapping[str, Limit] = {
     "model": NAMED,
@@ -90,6 +98,7 @@ LIMITS: Mapping[str, Limit] = {
     "pass_alpha": SHARE,
     "latency_reference_rows": _at_least(1),
     "stale_seconds": _above(0),
+    "alert_on": _among(ALERTS),
     "buffer_rows": _at_least(1),
     "buffer_bytes": _at_least(1024),
     "batch_rows": _at_least(1),
@@ -105,6 +114,10 @@ LIMITS: Mapping[str, Limit] = {
     "prediction_id_header": _written_as(HEADER, "a header name in lower case"),
     "label_retention_seconds": _above(0),
     "waiting_rows": _at_least(1),
+    "floors": Limit(
+        lambda value: all(map(_finite, cast("Mapping[str, float]", value).values())),
+        "finite numbers",
+    ),
     "state_dir": NAMED,
     "store": NAMED,
     "worker": NAMED,
@@ -154,6 +167,22 @@ def _check_patience(settings: Mapping[str, object]) -> None:
         )
 
 
+def _check_detectors(settings: Mapping[str, object]) -> None:
+    """Refuse to gate by a detector that nobody asked for."""
+    asked, gating = (
+        cast("tuple[str, ...]", settings[name])
+        for name in ("detectors", "detectors_gate")
+    )
+    if not set(gating) <= set(asked):
+        raise ConfigError(
+            "detectors_gate names a detector that is off",
+            field="detectors_gate",
+            found=", ".join(gating),
+            expected=f"some of those in detectors: {', '.join(asked) or 'none'}",
+            remedy="add it to detectors as well",
+        )
+
+
 def check(settings: Mapping[str, object]) -> None:
     """Raise `ConfigError` for the first value that lies outside its limits."""
     for name, limit in LIMITS.items():
@@ -180,6 +209,7 @@ def check(settings: Mapping[str, object]) -> None:
                 remedy=f"raise {upper} or lower {lower}",
             )
     _check_patience(settings)
+    _check_detectors(settings)
 
 
 def _converted(value: object, hint: object) -> object:
@@ -187,6 +217,12 @@ def _converted(value: object, hint: object) -> object:
     if get_origin(hint) is tuple and isinstance(value, list | tuple):
         if Ellipsis in allowed or len(value) == len(allowed):
             return tuple(_converted(each, allowed[0]) for each in value)
+    elif get_origin(hint) is Mapping and isinstance(value, Mapping):
+        key, inner = allowed
+        return {
+            cast("str", _converted(name, key)): _converted(each, inner)
+            for name, each in value.items()
+        }
     elif NoneType in allowed:
         return None if value is None else _converted(value, allowed[0])
     elif isinstance(value, bool):  # an int by birth, and never meant as one
@@ -207,6 +243,8 @@ def _type_in_words(hint: object) -> str:
         str: "a text",
     }
     allowed = get_args(hint)
+    if get_origin(hint) is Mapping:
+        return "numbers by name"
     if get_origin(hint) is tuple:
         kind = "numbers" if allowed[0] is float else "texts"
         return f"{kind}" if Ellipsis in allowed else f"{len(allowed)} {kind}"

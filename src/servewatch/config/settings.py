@@ -68,6 +68,9 @@ class Config:
     latency_reference_rows: int = 2000  # first rows; a baseline knows no latency
     stale_seconds: float = 300.0  # a silent feature source is said to be silent
     informational: tuple[str, ...] = ()  # columns shown and never gating
+    # What may set the status: "inputs", "predictions", "performance"; "confirmed" is
+    # the first two, as a warning until the model is known to have become worse.
+    alert_on: tuple[str, ...] = ("inputs", "predictions", "performance")
 
     # Recording. Whichever bound is met first; 64k one-row requests wait out a second
     # of a busy worker, and 16 MiB is what a sidecar may cost.
@@ -94,6 +97,11 @@ class Config:
     # bytes, and in memory the oldest have to go first.
     label_retention_seconds: float = 30 * 86400.0
     waiting_rows: int = 65536
+    # What metrics may not fall below or, where more is worse, rise above: nobody but the
+    # user knows what is still good enough.
+    floors: Mapping[str, float] = field(default_factory=dict, hash=False)
+    detectors: tuple[str, ...] = ()  # docs/detectors.md says how often they are wrong
+    detectors_gate: tuple[str, ...] = ()  # of these; a day's warning after a change
 
     # State. Memory needs nothing; a folder keeps labels over restarts.
     state_dir: str | None = None

@@ -46,7 +46,10 @@ def known(name: str, hints: Mapping[str, object], *, where: str) -> str:
 
 
 def from_toml(path: Path, hints: Mapping[str, object]) -> Iterator[Setting]:
-    """Read `[block] seconds` and flat `block_seconds`; the same twice is an error."""
+    """Read `[block] seconds` and flat `block_seconds`; the same twice is an error.
+
+    The table of a setting that is a mapping, such as `[floors]`, is its value.
+    """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -57,7 +60,7 @@ def from_toml(path: Path, hints: Mapping[str, object]) -> Iterator[Setting]:
             remedy="correct the file or its name",
         ) from error
     seen: set[str] = set()
-    for name, value in _flat(tables):
+    for name, value in _flat(tables, hints):
         if known(name, hints, where=str(path)) in seen:
             raise ConfigError(
                 f"{name} is set twice, in its table and flat",
@@ -69,9 +72,11 @@ def from_toml(path: Path, hints: Mapping[str, object]) -> Iterator[Setting]:
         yield Setting(name, value, str(path))
 
 
-def _flat(tables: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+def _flat(
+    tables: Mapping[str, object], hints: Mapping[str, object]
+) -> Iterator[tuple[str, object]]:
     for key, value in tables.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and get_origin(hints.get(key)) is not Mapping:
             for inner, setting in value.items():
                 yield f"{key}_{inner}", setting
         else:
@@ -97,6 +102,8 @@ def _parsed(text: str, hint: object) -> object:
         inner = get_args(hint)[0]
         parts = (part.strip() for part in text.split(","))
         return tuple(_parsed(part, inner) for part in parts if part)
+    if get_origin(hint) is Mapping:
+        return _parsed_pairs(text, get_args(hint)[1])
     if hint is bool:
         return BOOLEANS.get(text.lower(), text)
     if hint in {int, float}:
@@ -105,3 +112,11 @@ def _parsed(text: str, hint: object) -> object:
         except ValueError:
             return text
     return text
+
+
+def _parsed_pairs(text: str, hint: object) -> object:
+    """Read `a=1,b=2`."""
+    pairs = [part.split("=", 1) for part in text.split(",") if part.strip()]
+    if any(len(pair) != 2 for pair in pairs):
+        return text
+    return {name.strip(): _parsed(each.strip(), hint) for name, each in pairs}
