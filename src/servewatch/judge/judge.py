@@ -112,9 +112,7 @@ class Judge:
         self.source_down.update(block.counts, block.start)
         self.schema_change.update(block.counts, unknown_names, block.start)
         self.envelope.update(hits, rows, block.start)
-        self.silence.update(
-            labels=block.labels, rows=block.rows, start=block.start, end=block.end
-        )
+        self.silence.update(labels=block.labels, rows=block.rows, start=block.start)
         self._update_gate(hits, rows, eta, block)
         self._learn(block)
 

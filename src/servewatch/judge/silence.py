@@ -16,13 +16,11 @@ class Silence:
 
     >>> silence = Silence(rows=100, seconds=60.0)
     >>> for block in range(4):
-    ...     silence.update(
-    ...         labels=50, rows=50, start=10.0 * block, end=10.0 * block + 10
-    ...     )
-    >>> silence.update(labels=0, rows=500, start=40.0, end=50.0)
+    ...     silence.update(labels=50, rows=50, start=10.0 * block)
+    >>> silence.update(labels=0, rows=500, start=50.0)
     >>> silence.is_on
     False
-    >>> silence.update(labels=0, rows=500, start=50.0, end=60.0)
+    >>> silence.update(labels=0, rows=500, start=60.0)
     >>> silence.is_on
     True
     """
@@ -31,20 +29,20 @@ class Silence:
         """Wait for *rows* rows; *seconds* is the gap taken until one is known."""
         self._rows, self._seconds = rows, seconds
         # the start of the last block with a label, the usual gap, how many gaps it is
-        # of, rows since, and the end of the last block
+        # of, rows since, and the start of the last block
         self.state = np.array([np.nan, np.nan, 0.0, 0.0, np.nan])
 
-    def update(self, *, labels: int, rows: int, start: float, end: float) -> None:
-        """Take in a block of [start, end), Unix seconds."""
+    def update(self, *, labels: int, rows: int, start: float) -> None:
+        """Take in a block that began at *start*, Unix seconds."""
         last, usual, gaps, since, _ = self.state.tolist()
         if not labels:
-            self.state = np.array([last, usual, gaps, since + rows, end])
+            self.state = np.array([last, usual, gaps, since + rows, start])
             return
         if not np.isnan(last):
             gaps = min(gaps + 1, GAPS)
             gap = start - last
             usual = gap if np.isnan(usual) else usual + (gap - usual) / gaps
-        self.state = np.array([start, usual, gaps, 0.0, end])
+        self.state = np.array([start, usual, gaps, 0.0, start])
 
     @property
     def is_on(self) -> bool:
