@@ -33,6 +33,7 @@ from servewatch.expose.catalogue import (
 )
 from servewatch.expose.labels import clean, distinct
 from servewatch.expose.source import Source
+from servewatch.labels.fairness import Fairness
 from servewatch.monitor.report import Report, StreamReport
 from servewatch.record.exemplars import DURATION_BOUNDS
 from servewatch.record.exemplars import Exemplar as Kept
@@ -97,20 +98,25 @@ class Control(Collector):
     def _numbers(
         self, models: Mapping[str, str]
     ) -> Iterator[tuple[str, Number | Durations]]:
-        waiting = []
-        for source in self._sources:
-            label, report = models[source.config.model], source.latest
+        owned = [(models[each.config.model], each) for each in self._sources]
+        for label, source in owned:
             process = (Number(name, {}, v) for name, v in self._process().items())
-            for number in chain(process, service(source, report)):
+            for number in chain(process, service(source, source.latest)):
                 yield label, number
-            waiting.append((label, streams(report)))
-        while waiting:
-            for turn in list(waiting):
-                label, numbers = turn
-                taken = list(islice(numbers, TURN))
-                yield from ((label, number) for number in taken)
-                if len(taken) < TURN:
-                    waiting.remove(turn)
+        for numbers in (performance, streams):
+            yield from in_turns([(each, numbers(s.latest)) for each, s in owned])
+
+
+def in_turns(
+    waiting: list[tuple[str, Iterator[Number]]],
+) -> Iterator[tuple[str, Number]]:
+    while waiting:
+        for turn in list(waiting):
+            label, numbers = turn
+            taken = list(islice(numbers, TURN))
+            yield from ((label, number) for number in taken)
+            if len(taken) < TURN:
+                waiting.remove(turn)
 
 
 def metric(family: Family) -> Metric:
@@ -170,6 +176,10 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations]:
     yield Number("sampling_ratio", {}, totals.keep_share)
     columns = len(set(map(column, report.streams)))
     yield Number("overflow_features_total", {}, max(0, columns - FEATURES))
+    if source.inbox is not None:
+        held = source.inbox.store.size()
+        yield Number("waiting_predictions", {}, held.waiting)
+        yield Number("predictions_evicted_total", {}, held.evicted)
     for family, name in (
         ("request_duration_seconds", "request_seconds"),
         ("first_byte_seconds", "first_byte_seconds"),
@@ -201,6 +211,10 @@ def keyed(source: Source, dropped: Mapping[str, int]) -> Iterator[Number]:
     kinds = summed(((clean(k),), n) for k, n in totals.errors.items())
     for kind, errors in kinds.items():
         yield Number("errors_total", {"stage": "inference", "type": kind[0]}, errors)
+    if source.inbox is not None:
+        for outcome in ("accepted", "duplicate", "conflict", "unknown", "invalid"):
+            given = source.inbox.outcomes[outcome]
+            yield Number("labels_total", {"outcome": outcome}, given)
     rows = summed(
         ((clean(route), clean(method), str(code)), requests)
         for (route, method, code), requests in totals.requests.items()
@@ -219,6 +233,54 @@ def summed(
         row = ("other",) * len(key) if is_beyond else key
         rows[row] = rows.get(row, 0) + count
     return rows
+
+
+def performance(report: Report) -> Iterator[Number]:
+    found = report.performance
+    if found is None:
+        return
+    values = {
+        (name, window): metric
+        for name, standing in found.metrics.items()
+        for window, metric in (
+            ("since", standing.since),
+            ("recent", None if found.unknown else standing.recent),
+            ("baseline", standing.baseline),
+        )
+        if metric is not None
+    }
+    for (name, window), each in values.items():
+        yield Number("performance", {"metric": name, "window": window}, each.value)
+    for name, standing in found.metrics.items():
+        if standing.estimated is not None:
+            yield Number("performance_estimated", {"metric": name}, standing.estimated)
+    selection, calibration = found.selection, found.calibration
+    if selection.coverage is not None:
+        yield Number("label_coverage_ratio", {}, selection.coverage)
+    if selection.median_delay_seconds is not None:
+        yield Number("label_delay_seconds", {}, selection.median_delay_seconds)
+    if calibration is not None:
+        yield Number("calibration_error", {"kind": "ece"}, calibration.ece)
+        yield Number("calibration_error", {"kind": "mce"}, calibration.mce)
+        yield Number("calibration_error", {"kind": "debiased"}, calibration.debiased)
+    yield from fairness(found.fairness)
+    for (name, window), each in values.items():
+        for bound, value in (("low", each.low), ("high", each.high)):
+            if value is not None:
+                labels = {"metric": name, "window": window, "bound": bound}
+                yield Number("performance_bound", labels, value)
+
+
+def fairness(segments: Sequence[Fairness]) -> Iterator[Number]:
+    columns = distinct(each.column for each in segments)
+    for segment in segments:
+        for name in segment.parts[0].gaps:
+            gaps = [part.gaps[name].value for part in segment.parts]
+            known = [value for value in gaps if value is not None]
+            if known:
+                worst = min(known) if name.endswith("ratio") else max(known)
+                pair = {"segment": columns[segment.column], "gap": name}
+                yield Number("fairness", pair, worst)
 
 
 def streams(report: Report) -> Iterator[Number]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,11 +13,21 @@ from hypothesis import strategies as st
 
 from servewatch.config import Config
 from servewatch.expose.metrics import Exposition
+from servewatch.labels.inbox import Feedback
+from servewatch.monitor.performance import Performance
 from servewatch.monitor.report import Distance, StreamReport
 from servewatch.record.totals import LATENCIES
 from servewatch.sketch.window import Window
 from tests.expose.collector import Control
 from tests.expose.given import MISSING, PRICE, Given, report
+from tests.expose.labelled import (
+    city,
+    nothing_yet,
+    of_two_classes,
+    performance,
+    with_many_metrics,
+)
+from tests.expose.waiting import inbox
 
 ACCEPTED = (
     "",
@@ -44,9 +55,16 @@ def busy(name: str = "demand", seed: int = 7, streams: int = 40) -> Given:
     """A source with something in every family."""
     rng = np.random.default_rng(seed)
     source = Given(
-        report(name=name, streams=[_stream(rng, k) for k in range(streams)]),
+        report(
+            name=name,
+            streams=[_stream(rng, k) for k in range(streams)],
+            performance=performance(),
+        ),
         Config(model=name),
+        inbox=inbox("a", "b"),
     )
+    assert source.inbox is not None
+    source.inbox.submit([Feedback("a", "yes"), Feedback("c", "yes")])
     totals = source.totals
     window = Window.empty(source.layout, 0.0, 1.0)
     window.counts[:] = rng.integers(0, 10**6, window.counts.size)
@@ -118,6 +136,39 @@ def test_with_more_requests_than_are_shown() -> None:
 
 
 @in_both
+def test_with_more_metrics_than_are_shown(accept: str) -> None:
+    sources = [busy(name, streams=2) for name in "abc"]
+    for source in sources:
+        source.latest = replace(source.latest, performance=with_many_metrics(400))
+    ours, control = both(accept, *sources)
+    assert ours == control
+
+
+@in_both
+@pytest.mark.parametrize(
+    "found",
+    [
+        None,
+        nothing_yet(),
+        performance(unknown="labels have stopped coming"),
+        performance(
+            fairness=(
+                of_two_classes(),
+                msgspec.structs.replace(city(), column="ci\x00ty"),
+            )
+        ),
+    ],
+)
+def test_with_more_or_less_known_from_labels(
+    accept: str, found: Performance | None
+) -> None:
+    source = busy()
+    source.latest = replace(source.latest, performance=found)
+    ours, control = both(accept, source)
+    assert ours == control
+
+
+@in_both
 @given(name=names, number=numbers)
 def test_with_any_name_and_number(accept: str, name: str, number: float) -> None:
     stream = replace(PRICE, name=name, role=name, evidence=number, missing_share=number)
@@ -168,12 +219,29 @@ def test_a_block_that_was_judged_shows(accept: str) -> None:
 
 
 @in_both
+def test_labels_that_came_show(accept: str) -> None:
+    source = busy()
+    assert source.inbox is not None
+    exposition = Exposition(lambda: [source], process)
+    exposition.render(accept)
+    source.inbox.submit([Feedback("b", "no"), Feedback("b", "yes")])
+    source.latest = replace(source.latest, performance=performance(labels=623))
+    control = Control([source], process)
+    assert exposition.render(accept)[0] == control.render(accept)
+    source.inbox = None
+    source.latest = replace(source.latest, performance=None)
+    assert exposition.render(accept)[0] == control.render(accept)
+
+
+@in_both
 def test_streams_written_ahead_are_those_of_the_block(accept: str) -> None:
     source, other = busy("a"), busy("b")
     exposition = Exposition(lambda: [source, other], process)
     exposition.renew()  # nobody has asked yet
     exposition.render(accept)
-    source.latest = busy("a", seed=8).latest
+    source.latest = replace(
+        busy("a", seed=8).latest, performance=performance(calibration=None)
+    )
     exposition.renew()
     control = Control([source, other], process).render(accept)
     assert exposition.render(accept)[0] == control

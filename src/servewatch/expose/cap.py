@@ -43,3 +43,36 @@ def shown_in_turns(sizes: Sequence[int], room: int) -> list[int]:
             shown[place] += taken
             room -= taken
     return shown
+
+
+class Families:
+    r"""Written lines of several families, of which the first may be all that fit.
+
+    >>> families = Families(["a 1\n", "a 2\n"], ["b 3\n"])
+    >>> families.size, families.texts(1)
+    (3, ('a 1\n', ''))
+    """
+
+    def __init__(self, *lines: list[str]) -> None:
+        """Take the lines of each family, in the order in which they are shown."""
+        self._lines = lines
+        self._texts = tuple(map("".join, lines))
+        self.size = sum(map(len, lines))
+        self._cut = self.size, self._texts
+
+    def texts(self, size: int) -> tuple[str, ...]:
+        """Give each family's lines, of the first *size* lines in all."""
+        if size >= self.size:
+            return self._texts
+        cut, texts = self._cut
+        if cut != size:
+            texts = self._first(size)
+            self._cut = size, texts
+        return texts
+
+    def _first(self, size: int) -> tuple[str, ...]:
+        found = []
+        for lines in self._lines:
+            found.append("".join(lines[:size]))
+            size = max(0, size - len(lines))
+        return tuple(found)

@@ -92,6 +92,58 @@ FAMILIES = (
         "Share of current rows in which the column is missing.",
         "stream",
     ),
+    _family(
+        "performance",
+        "gauge",
+        "A metric of labelled rows: since deployment, recently, in the baseline.",
+        "metric",
+        "window",
+    ),
+    _family(
+        "performance_bound",
+        "gauge",
+        "Bounds of that metric at 95 %, however often one looks.",
+        "metric",
+        "window",
+        "bound",
+    ),
+    _family(
+        "performance_estimated",
+        "gauge",
+        "A metric as estimated of current rows without their labels.",
+        "metric",
+    ),
+    _family("label_coverage_ratio", "gauge", "Rows with a label over rows served."),
+    _family(
+        "label_delay_seconds", "gauge", "Median time from a prediction to its label."
+    ),
+    _family(
+        "calibration_error",
+        "gauge",
+        "How far probabilities are from what came true.",
+        "kind",
+    ),
+    _family(
+        "fairness",
+        "gauge",
+        "How far the groups of a segment column lie apart in their rates or errors.",
+        "segment",
+        "gap",
+    ),
+    _family(
+        "labels_total",
+        "counter",
+        "Labels given to this process, by what became of them.",
+        "outcome",
+    ),
+    _family(
+        "waiting_predictions", "gauge", "Predictions that are kept for their labels."
+    ),
+    _family(
+        "predictions_evicted_total",
+        "counter",
+        "Predictions that made room for others before a label came.",
+    ),
     _family("recorded_rows_total", "counter", "Rows received and counted."),
     _family("dropped_total", "counter", "Rows not recorded, by reason.", "reason"),
     _family(

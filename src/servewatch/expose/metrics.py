@@ -21,6 +21,7 @@ from servewatch.expose.formats import (
     series,
 )
 from servewatch.expose.labels import distinct
+from servewatch.expose.performance_lines import PERFORMANCE_FAMILIES, PerformanceLines
 from servewatch.expose.process import Process
 from servewatch.expose.samples import Line, Reading, ServiceLines, read
 from servewatch.expose.source import Source
@@ -30,14 +31,22 @@ from servewatch.monitor.report import Report
 from servewatch.record.exemplars import Exemplars
 
 SERIES = 5000
-_BLOCKS = tuple(Line(family, "", "") for family in STREAM_FAMILIES)
+_BLOCKS = tuple(
+    Line(family, "", "") for family in (*PERFORMANCE_FAMILIES, *STREAM_FAMILIES)
+)
 
 
 class _Model(NamedTuple):
     """What is kept of a model from one scrape to the next."""
 
     service: ServiceLines
+    performance: PerformanceLines
     streams: StreamLines
+
+    @property
+    def size(self) -> int:
+        """How many lines are written once a block."""
+        return self.performance.families.size + self.streams.families.size
 
 
 class _Laid(NamedTuple):
@@ -89,12 +98,15 @@ class Exposition:
         return negotiate(accept)[1]
 
     def renew(self) -> None:
-        """Write a judged block's streams anew where a scrape will show them."""
+        """Write a judged block anew where a scrape will show it."""
         for source in self._sources():
             kept = self._models.get(source.config.model)
             if kept is not None:
-                streams = _stream_lines(kept.service.model, source.latest, kept.streams)
-                self._models[source.config.model] = kept._replace(streams=streams)
+                label, report = kept.service.model, source.latest
+                self._models[source.config.model] = kept._replace(
+                    performance=_performance_lines(label, report, kept.performance),
+                    streams=_stream_lines(label, report, kept.streams),
+                )
 
     def _read(
         self, source: Source, label: str, process: Mapping[str, float]
@@ -109,7 +121,10 @@ class Exposition:
         service = kept.service if kept else None
         if not service or service.names != reading.names():
             service = ServiceLines(label, reading)
-        return _Model(service, streams), reading
+        performance = _performance_lines(
+            label, report, kept.performance if kept else None
+        )
+        return _Model(service, performance, streams), reading
 
     def _written(
         self,
@@ -124,18 +139,21 @@ class Exposition:
             shown = shown_whole([model.service.sizes for model in models], room)
         cut = [_hidden(model, shown, place) for place, model in enumerate(models)]
         room -= sum(len(m.service.lines) for m in models) - sum(cut)
-        lengths = shown_in_turns([model.streams.size for model in models], room)
+        told = shown_in_turns([m.performance.families.size for m in models], room)
+        room -= sum(told)
+        lengths = shown_in_turns([m.streams.families.size for m in models], room)
         texts: list[str] = []
         process = _numbers(list(readings[0].process.values())) if readings else []
-        for model, reading, source, hidden, length in zip(
-            models, readings, sources, cut, lengths, strict=True
+        for model, reading, source, hidden, first, length in zip(
+            models, readings, sources, cut, told, lengths, strict=True
         ):
             own = process + _numbers(model.service.values(reading))
             if form == "openmetrics":
                 _add_exemplars(own, model.service, source.totals.exemplars)
             texts += own
-            texts.append(number(float(hidden + model.streams.size - length)))
-            texts += model.streams.texts(length)
+            texts.append(number(float(hidden + model.size - first - length)))
+            texts += model.performance.families.texts(first)
+            texts += model.streams.families.texts(length)
         services = tuple(model.service for model in models)
         return self._template(form, services, shown).fill(texts)
 
@@ -165,6 +183,14 @@ def _stream_lines(model: str, report: Report, kept: StreamLines | None) -> Strea
     if kept is not None and kept.streams is report.streams:
         return kept
     return StreamLines(model, report.streams, kept)
+
+
+def _performance_lines(
+    model: str, report: Report, kept: PerformanceLines | None
+) -> PerformanceLines:
+    if kept is not None and kept.performance is report.performance:
+        return kept
+    return PerformanceLines(model, report.performance)
 
 
 def _hidden(model: _Model, shown: list[list[bool]] | None, place: int) -> int:

@@ -10,10 +10,12 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import servewatch
+from servewatch.errors import StoreError
 from servewatch.expose.catalogue import GATE_NUMBERS, PREFIX, STATUS_NUMBERS
 from servewatch.expose.formats import series
 from servewatch.expose.labels import clean
 from servewatch.expose.source import Source
+from servewatch.labels.inbox import OUTCOMES, Inbox
 from servewatch.monitor.report import Report
 from servewatch.record.exemplars import DURATION_BOUNDS
 from servewatch.sketch.latency import BOUNDS
@@ -48,6 +50,7 @@ _KEYED = {
     "internal_errors_total": "site",
     "predictions_dropped_total": "reason",
     "errors_total": "type",
+    "labels_total": "outcome",
 }
 _FIXED = {"errors_total": {"stage": INFERENCE}}
 
@@ -61,11 +64,15 @@ class Line(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """The numbers of one moment; `build` and the keys of mappings become labels."""
+    """The numbers of one moment; `build` and the keys of mappings become labels.
+
+    `process` and `waiting` are by family: what is not known of these has no line.
+    """
 
     build: tuple[str, str]
     process: Mapping[str, float]
     single: Sequence[float]
+    waiting: Mapping[str, float]
     durations: Sequence[float]
     keyed: tuple[Mapping[str, int], ...]
     requests: Mapping[tuple[str, str, int], int]
@@ -73,7 +80,8 @@ class Reading(NamedTuple):
     def names(self) -> Hashable:
         """Give all that the lines depend on."""
         keyed = tuple(map(tuple, self.keyed))
-        return self.build, tuple(self.process), keyed, tuple(self.requests)
+        by_family = tuple(self.process), tuple(self.waiting)
+        return self.build, by_family, keyed, tuple(self.requests)
 
 
 def read(
@@ -82,6 +90,7 @@ def read(
     """Read *source* as of now; *overflow* columns of *report* are left out."""
     totals, model = source.totals, report.model
     accounting = totals.accounting()
+    inbox = source.inbox
     return Reading(
         build=(str(model.get("version") or ""), str(model.get("baseline") or "")),
         process=process,
@@ -100,6 +109,7 @@ def read(
             totals.keep_share,
             overflow,
         ),
+        waiting=_waiting(inbox),
         durations=_durations(source),
         # Copies: requests are counted on while we read.
         keyed=(
@@ -107,9 +117,24 @@ def read(
             dict(totals.internal_errors),
             dict(totals.predictions_dropped),
             dict(totals.errors),
+            {} if inbox is None else {each: inbox.outcomes[each] for each in OUTCOMES},
         ),
         requests=dict(totals.requests),
     )
+
+
+def _waiting(inbox: Inbox | None) -> dict[str, float]:
+    """Give how many predictions wait for labels, by family; none where nobody knows."""
+    if inbox is None:
+        return {}
+    try:
+        size = inbox.store.size()
+    except StoreError:  # the disk's fault, which is told to whoever brings labels
+        return {}
+    return {
+        "waiting_predictions": size.waiting,
+        "predictions_evicted_total": size.evicted,
+    }
 
 
 def _durations(source: Source) -> list[float]:
@@ -148,7 +173,7 @@ class ServiceLines:
             model_version=version,
             baseline=baseline,
         )
-        for name in _SINGLE:
+        for name in (*_SINGLE, *reading.waiting):
             self._add(name)
         for family, name in DURATIONS.items():
             self.histograms[name] = len(self.lines)
@@ -160,7 +185,8 @@ class ServiceLines:
 
     def values(self, reading: Reading) -> list[float]:
         """Give the numbers of *reading* but those of the process."""
-        found: list[float] = [1.0, *reading.single, *reading.durations]
+        found: list[float] = [1.0, *reading.single, *reading.waiting.values()]
+        found += reading.durations
         counted = [counts.values() for counts in reading.keyed]
         counted.append(reading.requests.values())
         for fold, counts in zip(self._folds, counted, strict=True):

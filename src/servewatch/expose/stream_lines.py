@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from servewatch.expose.cap import Families
 from servewatch.expose.catalogue import PREFIX, STATUS_NUMBERS
 from servewatch.expose.formats import number, series
 from servewatch.expose.labels import clean, distinct
@@ -93,27 +94,7 @@ class StreamLines:
             named = _Names(model, names)
         self.named: _Names = named
         self.overflow = self.named.overflow
-        self._lines = self._write(_exported(streams, self.named))
-        self._texts = tuple(map("".join, self._lines))
-        self.size = sum(map(len, self._lines))
-        self._cut = self.size, self._texts
-
-    def texts(self, size: int) -> tuple[str, ...]:
-        """Give each family's lines, of the first *size* lines in all."""
-        if size >= self.size:
-            return self._texts
-        cut, texts = self._cut
-        if cut != size:
-            texts = self._first(size)
-            self._cut = size, texts
-        return texts
-
-    def _first(self, size: int) -> tuple[str, ...]:
-        found = []
-        for lines in self._lines:
-            found.append("".join(lines[:size]))
-            size = max(0, size - len(lines))
-        return tuple(found)
+        self.families = Families(*self._write(_exported(streams, self.named)))
 
     def _write(self, ranked: Sequence[StreamReport]) -> tuple[list[str], ...]:
         known = self.named.starts.get
