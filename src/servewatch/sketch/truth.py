@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 Task = Literal["classification", "regression"]
 
-MOST_CLASSES = 20
-MOST_SCORED = 10  # classes whose scores are counted each
+MOST_CLASSES = 50
 CALIBRATION_BINS = 10
 CALIBRATION_HALF = 0.5
 OUTCOMES = ("tp", "fp", "fn", "tn")
