@@ -97,8 +97,8 @@ class Config:
     # bytes, and in memory the oldest have to go first.
     label_retention_seconds: float = 30 * 86400.0
     waiting_rows: int = 65536
-    # What metrics may not fall below or, where more is worse, rise above: nobody but the
-    # user knows what is still good enough.
+    # What metrics may not fall below or, where more is worse, rise above: only the user
+    # knows what is still good enough.
     floors: Mapping[str, float] = field(default_factory=dict, hash=False)
     detectors: tuple[str, ...] = ()  # docs/detectors.md says how often they are wrong
     detectors_gate: tuple[str, ...] = ()  # of these; a day's warning after a change
