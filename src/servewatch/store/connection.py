@@ -1,0 +1,163 @@
+"""One SQLite connection for each process, which no fork carries into a child.
+
+SQLite's locks belong to a process, and what it knows of them lies in memory that a fork
+copies: a child that inherits a connection, or opens the same file beside one, believes
+that it holds locks that it does not, and loses what it writes ("How to corrupt an
+SQLite database file", 2.6). So every connection is closed before a fork, between two
+transactions, and opened anew by whoever next asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import RLock
+from weakref import WeakValueDictionary
+
+from servewatch.errors import StoreError
+
+
+class ProcessConnection:
+    """A connection to *where* that *open_* makes, used by one thread at a time.
+
+    What SQLite or the disk refuses is raised as StoreError.
+
+    >>> database = ProcessConnection(lambda: sqlite3.connect(":memory:"), ":memory:")
+    >>> with database.transaction() as connection:
+    ...     connection.execute("SELECT 1 + 1").fetchone()
+    (2,)
+    >>> database.close()
+    """
+
+    def __init__(self, open_: Callable[[], sqlite3.Connection], where: str) -> None:
+        """Open nothing yet."""
+        self._open = open_
+        self._where = where
+        self._lock = RLock()  # a signal's handler may fork amid a transaction
+        self._connection: sqlite3.Connection | None = None
+        self._process = 0
+        self._is_closed = False
+        _forks.watch(self)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection, the only writer of all processes; commit at the end.
+
+        Whatever is raised inside takes everything back.
+        """
+        with self.held() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # a full disk has rolled it back already
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def held(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to this thread alone, outside any transaction."""
+        with self._lock:
+            try:
+                yield self._mine()
+            except sqlite3.Error as error:
+                raise self._refused(error) from error
+
+    def close(self) -> None:
+        """Close for good. Twice changes nothing."""
+        with self._lock:
+            self._is_closed = True
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close until somebody asks again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def before_fork(self) -> None:
+        """Wait for the transaction under way, and close."""
+        self._lock.acquire()
+        self.let_go()
+
+    def after_fork_in_parent(self) -> None:
+        """Let the other threads go on."""
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Start with a lock that no thread of the parent holds."""
+        self._lock = RLock()
+
+    def _mine(self) -> sqlite3.Connection:
+        if self._is_closed:
+            raise StoreError("the file of labels is closed", where=self._where)
+        if self._connection is None:
+            try:
+                self._connection = self._open()
+            except OSError as error:
+                raise self._refused(error) from error
+            self._process = os.getpid()
+        elif self._process != os.getpid():
+            raise StoreError(
+                "the process was forked past Python, with the file of labels open",
+                where=self._where,
+                remedy="open it after the fork",
+            )
+        return self._connection
+
+    def _refused(self, error: sqlite3.Error | OSError) -> StoreError:
+        name = getattr(error, "sqlite_errorname", type(error).__name__)
+        return StoreError(
+            "labels can be neither kept nor settled",
+            where=self._where,
+            found=f"{name}: {error}",
+            remedy="nothing of this was done; mend it and try again",
+        )
+
+
+class _Forks:
+    """Connections to close before a fork. Of two threads that fork, one waits."""
+
+    def __init__(self) -> None:
+        # By number, for what goes over a WeakSet must not meet a new one.
+        self._living: WeakValueDictionary[int, ProcessConnection] = (
+            WeakValueDictionary()
+        )
+        self._closed: list[ProcessConnection] = []
+        self._lock = RLock()
+        self._is_hooked = False
+
+    def watch(self, connection: ProcessConnection) -> None:
+        if not self._is_hooked:  # not at import: importing ServeWatch does nothing
+            self._is_hooked = True
+            os.register_at_fork(
+                before=self._before,
+                after_in_parent=self._in_parent,
+                after_in_child=self._in_child,
+            )
+        self._living[id(connection)] = connection
+
+    def _before(self) -> None:
+        self._lock.acquire()
+        for reference in self._living.valuerefs():
+            connection = reference()
+            if connection is not None:
+                connection.before_fork()
+                self._closed.append(connection)
+
+    def _in_parent(self) -> None:
+        while self._closed:
+            self._closed.pop().after_fork_in_parent()
+        self._lock.release()
+
+    def _in_child(self) -> None:
+        while self._closed:
+            self._closed.pop().after_fork_in_child()
+        self._lock = RLock()
+
+
+_forks = _Forks()
