@@ -27,6 +27,7 @@ class Watching:
     exposed: App | None = None
     own_paths: frozenset[str] = frozenset()
     prediction_id_header: str | None = "x-prediction-id"
+    request_id_header: str = "x-request-id"
     totals: Totals = field(default_factory=Totals)
     flushed: int = 0
 

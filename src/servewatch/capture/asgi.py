@@ -32,6 +32,8 @@ class Watch(Protocol):
     def own_paths(self) -> frozenset[str]: ...
     @property
     def prediction_id_header(self) -> str | None: ...
+    @property
+    def request_id_header(self) -> str: ...
 
     def flush(self) -> object:
         """Write what is pending where it is kept."""
@@ -53,7 +55,7 @@ class ServeWatchMiddleware:
         self.totals = watch.totals
         header = watch.prediction_id_header
         self.header = None if header is None else header.lower().encode("latin-1")
-        self.ids = IdPool()
+        self.ids = IdPool(watch.request_id_header.lower().encode("latin-1"))
         self.routes = Routes()
 
     async def __call__(  # noqa: C901 - every call within is paid by every request

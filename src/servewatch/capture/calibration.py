@@ -35,6 +35,7 @@ class _Nobody:
     exposed = None
     own_paths: frozenset[str] = frozenset()
     prediction_id_header = "x-prediction-id"
+    request_id_header = "x-request-id"
 
     def __init__(self) -> None:
         self.totals = Totals()

@@ -16,10 +16,14 @@ _VISIBLE = re.compile(rb"[!-~]{1,128}")
 
 
 class IdPool:
-    """Random ids of 16 hex digits that nobody can guess and no two processes share."""
+    """Random ids of 16 hex digits that nobody can guess and no two processes share.
 
-    def __init__(self) -> None:
+    *header* is where callers say an id of their own.
+    """
+
+    def __init__(self, header: bytes = b"x-request-id") -> None:
         """Draw nothing yet."""
+        self._header = header
         self._ids: list[bytes] = []
         renew_after_fork(self)
 
@@ -42,7 +46,7 @@ class IdPool:
             return mine
 
     def name(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-        """Give the caller's `x-request-id`, or draw where it is none to be used.
+        """Give the caller's own id, or draw where there is none to be used.
 
         At most 128 visible ASCII characters are.
 
@@ -50,7 +54,7 @@ class IdPool:
         b'order-7'
         """
         # A loop would cost more: each step of it is one that no cache foresaw.
-        value = dict(headers).get(b"x-request-id")
+        value = dict(headers).get(self._header)
         if value is not None and _VISIBLE.fullmatch(value):
             return value
         try:

@@ -118,6 +118,8 @@ LIMITS: Mapping[str, Limit] = {
         lambda value: all(map(_finite, cast("Mapping[str, float]", value).values())),
         "finite numbers",
     ),
+    "request_id_header": _written_as(HEADER, "a header name in lower case"),
+    "id_from": NAMED,
     "state_dir": NAMED,
     "store": NAMED,
     "worker": NAMED,

@@ -88,6 +88,7 @@ class Config:
     token: str | None = field(default=None, repr=False)  # None: loopback has rights
     metrics_open: bool = True  # scrapers rarely carry tokens
     prediction_id_header: str | None = "x-prediction-id"  # None: answers untouched
+    request_id_header: str = "x-request-id"  # where callers say an id of their own
 
     # Share of requests to tell by an event each, 0 for none: a line costs as much as
     # everything else about a request, and logs are stored and searched for money.
@@ -96,6 +97,7 @@ class Config:
     # Labels. They come days or months later; each waiting prediction takes 100 to 250
     # bytes, and in memory the oldest have to go first.
     label_retention_seconds: float = 30 * 86400.0
+    id_from: str | None = None  # column of the rows that holds the caller's own key
     waiting_rows: int = 65536
     # What metrics may not fall below or, where more is worse, rise above: only the user
     # knows what is still good enough.

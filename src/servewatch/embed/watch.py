@@ -128,6 +128,7 @@ class ServeWatch(StandIn):
         )
         self.own_paths = self.exposed.own_paths
         self.prediction_id_header = self.config.prediction_id_header
+        self.request_id_header = self.config.request_id_header
         self._events = Events(self.config.model)
         self.monitor.add_listener(self._events.change)
         self._served = served_events(self._events, self.config, drain)

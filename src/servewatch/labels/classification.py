@@ -163,7 +163,7 @@ def _mcc(tables: Floats, hits: Floats) -> Floats:
         (each * (rows[:, None] - each)).sum(axis=-1) for each in (labels, predicted)
     ]
     above = hits.sum(axis=-1) * rows - (labels * predicted).sum(axis=-1)
-    below = np.sqrt(mixed[0]) * np.sqrt(mixed[1])
+    below = np.sqrt(np.maximum(mixed, 0.0)).prod(axis=0)  # no rounding below 0
     return _share(above, below, of_nothing=np.nan)
 
 

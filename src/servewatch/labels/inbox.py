@@ -262,7 +262,7 @@ class Inbox:
 
 
 def _raw(id: str) -> bytes:  # noqa: A002 - its name
-    return id.encode("latin-1", "replace")
+    return id.encode("utf-8", "replace")
 
 
 def _names(id: str) -> list[tuple[bytes, int]]:  # noqa: A002 - its name

@@ -87,7 +87,7 @@ class Monitor:
         self._failures = 0
         self.inbox = inbox
         if inbox is not None:
-            drain.await_labels(inbox.keep)
+            drain.await_labels(inbox.keep, config.id_from)
             inbox.flush = self.flush
         self.own_cost: Callable[[], Mapping[str, float]] = dict
         self._active = clock()

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from servewatch.record.joining import Scored
-from servewatch.sketch.encode import Values, encode
+from servewatch.sketch.encode import ODD_TEXT, Coded, Values, encode, to_texts
 from servewatch.sketch.layout import Layout
 from servewatch.sketch.scoring import Records, Scoring
 from servewatch.sketch.window import Window
 
+KEY_LENGTH = 128
 Keep = Callable[[Sequence[bytes], NDArray[np.int64], Records], None]
 
 
@@ -29,8 +30,12 @@ class Awaiting:
     """Counts predictions as served, and hands on those that have an id."""
 
     def __init__(self, layout: Layout, keep: Keep | None = None) -> None:
-        """Count by *layout*, which has a `truth`; *keep* takes what must wait."""
+        """Count by *layout*, which has a `truth`; *keep* takes what must wait.
+
+        `id_from` names the column of the caller's own keys, "" for none.
+        """
         assert layout.truth is not None
+        self.id_from = ""
         self.scoring = Scoring(layout.truth)
         self.keep = keep
         self._span = layout.service("truth")
@@ -77,6 +82,31 @@ class Awaiting:
         return found
 
 
+def keyed_rows(keys: Values) -> Named:
+    """Name rows by the caller's own *keys*, a column; those without one have none.
+
+    >>> keyed_rows([7, None, "a"]).ids
+    [b'7', b'a']
+    """
+    distinct: Sequence[object] = keys if isinstance(keys, list) else _listed(keys)
+    texts = [key if isinstance(key, str) else to_texts([key])[0] for key in distinct]
+    known = {
+        place: text[:KEY_LENGTH].encode("utf-8", "replace")
+        for place, text in enumerate(texts)
+        if text and text != ODD_TEXT
+    }
+    places, ids = list(known), list(known.values())
+    return Named(
+        np.array(places, dtype=np.intp), ids, np.zeros(len(ids), dtype=np.int64)
+    )
+
+
+def _listed(values: Values) -> list[object]:
+    if isinstance(values, Coded):
+        return [values.distinct[k] if k >= 0 else None for k in values.positions]
+    return np.asarray(values).tolist()  # type: ignore[no-any-return]
+
+
 def named_rows(batches: Sequence[Scored], sizes: Sequence[int]) -> Named:
     """Name the rows of *batches*, of which each has as many as *sizes* says.
 
@@ -97,7 +127,7 @@ def named_rows(batches: Sequence[Scored], sizes: Sequence[int]) -> Named:
             if call.id is not None:
                 picks = call.features.picks
                 within = np.arange(size) if picks is None else picks[:size]
-                ids += [call.id.encode("latin-1", "replace")] * size
+                ids += [call.id.encode("utf-8", "replace")] * size
                 places.append(np.arange(start, start + size))
                 numbers.append(within + call.first_row)
         start += size

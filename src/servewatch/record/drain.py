@@ -82,11 +82,14 @@ class Drain:
             self.totals.row_seconds += ended - counted
             self.totals.overhead_seconds += ended - began
 
-    def await_labels(self, keep: Keep) -> None:
-        """Have *keep* take the predictions that can be asked for by an id."""
+    def await_labels(self, keep: Keep, id_from: str | None = None) -> None:
+        """Have *keep* take the predictions that can be asked for by an id.
+
+        Rows that have a column called *id_from* go by the key in it.
+        """
         self.recorder.keeps_names = True
         assert self.awaiting is not None
-        self.awaiting.keep = keep
+        self.awaiting.keep, self.awaiting.id_from = keep, id_from or ""
 
     def encode(self, columns: Mapping[str, Values], rows: int) -> EncodedRows:
         """Give rows that are columns their cells, without counting any.

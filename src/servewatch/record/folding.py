@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from servewatch.record.awaiting import Awaiting, named_rows
+from servewatch.record.awaiting import Awaiting, keyed_rows, named_rows
 from servewatch.record.guard import guarded
 from servewatch.record.joining import Scored
 from servewatch.record.observation import Snapshot
@@ -216,12 +216,16 @@ class RowFolder:
             for method in chunk[0].outputs
         }
         columns = prediction_columns(self.layout, outputs)
-        matrix = None
+        matrix, keys = None, None
         if self.layout.schema.features:
             features = [each.features for each in chunk]
             matrix = feature_matrix(features, self.layout)
             if matrix is None:
-                columns = {**columns, **feature_columns(features, self.layout)}
+                found = dict(feature_columns(features, self.layout))
+                keys = (
+                    found.pop(self._awaiting.id_from, None) if self._awaiting else None
+                )
+                columns = {**columns, **found}
         if matrix is None:
             self.fold_columns(window, columns, rows)
         else:
@@ -229,7 +233,11 @@ class RowFolder:
         if self._awaiting is not None and outputs:
             with guarded(self._totals, "await"):  # the rows themselves are counted
                 scored, sizes = [c.scored for c in chunk], [c.rows for c in chunk]
-                named = named_rows(scored, sizes) if self._awaiting.keep else None
+                named = None
+                if self._awaiting.keep is not None:
+                    named = (
+                        named_rows(scored, sizes) if keys is None else keyed_rows(keys)
+                    )
                 self._awaiting.note(window, columns, matrix, named, rows)
 
 
