@@ -262,7 +262,7 @@ class Monitor:
         with self._lock:
             at = self._clock()
             self.flush(at)
-            return self._reporter.report(self.judge, at, self._active)
+            return self._reporter.report(self.judge, at, self._active, is_asked=True)
 
     @property
     def latest(self) -> Report:

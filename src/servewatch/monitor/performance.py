@@ -175,7 +175,8 @@ class Performances:
         self._recent = Recent(
             size, seconds=config.horizon_seconds, rows=2 * n_min, dtype=np.float64
         )
-        self._served = np.zeros(cells.size, dtype=np.int64)
+        self._sealed = np.zeros(cells.size, dtype=np.int64)
+        self._sums = np.zeros(cells.sums_size)
         self._is_served = np.zeros(cells.size, dtype=bool)
         for name, span in cells.cells.items():
             self._is_served[span] = name.startswith("served_")
@@ -185,7 +186,8 @@ class Performances:
         both = np.concatenate([window.counts.astype(np.float64), window.sums])
         # By labels, so that a week's labels are not gone with an hour of traffic.
         self._recent.add(window.start, window.end, window.labels, both)
-        self._served += np.where(self._is_served, window.counts[self._truth], 0)
+        self._sealed += window.counts[self._truth]
+        self._sums += window.sums
 
     def report(
         self, totals: Counted, *, has_stopped: bool, reason: str | None
@@ -196,7 +198,8 @@ class Performances:
         labels cannot hold, if anybody knows one.
         """
         cells = self._cells
-        since = totals[0] + self._served, totals[1]
+        served = np.where(self._is_served, self._sealed, 0)
+        since = totals[0] + served, totals[1]
         size = self._baseline.layout.size
         everything = self._recent.counts[:size].astype(np.int64)
         recent = everything[self._truth], self._recent.counts[size:]
@@ -208,7 +211,7 @@ class Performances:
         return Performance(
             task=cells.truth.task,
             labels=int(cells.of("delay", since[0]).sum()),
-            served=int(self._served_rows()),
+            served=self._served_rows(),
             unknown=self._unknown(since[0], has_stopped=has_stopped),
             metrics={
                 name: Standing(
@@ -220,7 +223,8 @@ class Performances:
                 for name in names
             },
             estimated=estimated,
-            selection=selection(cells, *since),
+            # Both sides from sealed blocks: labels of before a restart have no rows.
+            selection=selection(cells, self._sealed, self._sums),
             calibration=reliability(cells, *since) if cells.truth.scores else None,
             fairness=fairness(cells, self._reference, since, least=self._n_min),
             per_class=per_class(cells, since[0]),
@@ -231,7 +235,7 @@ class Performances:
     def _served_rows(self) -> int:
         names = "served_class", "served_predicted"
         name = names[self._cells.truth.task == "regression"]
-        return int(self._cells.of(name, self._served).sum())
+        return int(self._cells.of(name, self._sealed).sum())
 
     def _unknown(self, counts: NDArray[np.int64], *, has_stopped: bool) -> str | None:
         labels = int(self._cells.of("delay", counts).sum())

@@ -20,6 +20,7 @@ from servewatch.monitor.report import (
     StreamReport,
 )
 from servewatch.monitor.shapes import Shapes
+from servewatch.record.guard import guarded
 from servewatch.sketch.bins import SPECIALS
 from servewatch.sketch.latency import quantile_bounds
 from servewatch.sketch.recent import Recent
@@ -41,6 +42,7 @@ DURATIONS = {
     "first_byte": "first_byte_seconds",
     "inference": "inference_seconds",
 }
+TELL_SECONDS = 1.0
 BREAKING = frozenset({"missing", "unseen", "invalid", "range", "schema"})
 _SHARES = np.array(list(QUANTILES.values()))
 
@@ -79,7 +81,7 @@ class Reporter:
         if baseline is not None and labels is not None:
             self._performances = Performances(baseline, config, n_min)
         self._performance: Performance | None = None
-        self._taken = -1
+        self._taken, self._told = -1, -inf
         self._config, self._baseline, self._layout = config, baseline, layout
         self._totals = totals
         profiles = () if baseline is None else baseline.content.columns
@@ -118,16 +120,24 @@ class Reporter:
             labels=self._labels,
         )
 
-    def report(self, judge: Judge, at: float, active: float) -> Report:
-        """Give the Report at *at*; *active* is when a row or request last came."""
+    def report(
+        self, judge: Judge, at: float, active: float, *, is_asked: bool = False
+    ) -> Report:
+        """Give the Report at *at*; *active* is when a row or request last came.
+
+        Labels that came since the last block are told at once where it *is_asked* for
+        by the user, else a second later at most: telling takes some milliseconds.
+        """
         taken = 0 if self._labels is None else self._labels.outcomes["accepted"]
         is_new = self._block != judge.blocks
         if is_new:
             self._renew(judge)
             self._block = judge.blocks
-        if is_new or self._taken != taken:
-            self._renew_performance(judge)
-            self._taken = taken
+        is_due = is_asked or abs(at - self._told) >= TELL_SECONDS
+        if is_new or (self._taken != taken and is_due):
+            with guarded(self._totals, "performance"):  # drift is told all the same
+                self._renew_performance(judge)
+            self._taken, self._told = taken, at
         status = self._status
         reason = None
         if status == "insufficient_data":
