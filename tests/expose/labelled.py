@@ -44,7 +44,10 @@ def _part(of: str | None, gap: float, ratio: float | None) -> Part:
     other = Gap("insufficient_data", left_out=("other",))
     return Part(
         of,
-        {"tpr": {"Köln": _rate(0.75), "Bonn": _rate(0.5), "other": _rate(None)}},
+        {
+            name: {"Köln": _rate(0.75), "Bonn": _rate(0.5), "other": _rate(None)}
+            for name in ("accuracy", "tpr")
+        },
         {
             "equal_opportunity_difference": known,
             "equal_opportunity_ratio": other

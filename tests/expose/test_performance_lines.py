@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
@@ -10,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from servewatch.expose.metrics import Exposition
 from servewatch.labels.inbox import Feedback
+from servewatch.monitor.performance import Performance
 from servewatch.store.waiting_memory import MemoryWaiting
 from tests.expose.given import Given, report
 from tests.expose.labelled import (
@@ -38,7 +40,7 @@ def values(name: str, source: Given) -> dict[tuple[str, ...], float]:
     }
 
 
-def labelled(**changes: object) -> Given:
+def labelled(**changes: Any) -> Given:
     return Given(report(performance=performance(**changes)))
 
 
@@ -178,7 +180,7 @@ def test_what_labels_say_goes_before_streams_and_is_counted_when_cut() -> None:
 
 
 @pytest.mark.parametrize("found", [performance(), nothing_yet()])
-def test_openmetrics_reads_it(found: object) -> None:
+def test_openmetrics_reads_it(found: Performance) -> None:
     source = Given(report(performance=found), inbox=inbox("a"))
     accept = "application/openmetrics-text; version=1.0.0"
     shown = Exposition(lambda: [source]).render(accept)[0].decode()

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from servewatch.expose.performance_part import performance_part
 from servewatch.expose.rights import Rights
 from servewatch.expose.source import Source, badness, worst_status
 from servewatch.monitor.report import Report, StreamReport, iso
@@ -128,6 +129,8 @@ def _model(name: str, report: Report, *, everything: bool) -> dict[str, Any]:
         "streams": [_stream(each) for each in shown],
         "hidden": len(ranked) - len(shown),
         "counts": _counts(report.streams),
+        "performance": performance_part(report.performance, everything=everything),
+        "rightness": _rightness(report.streams),
         "quantiles": quantiles,
         "latency": [
             {
@@ -170,6 +173,26 @@ def _counts(streams: Sequence[StreamReport]) -> str:
         for status in ("drift", "warning", "insufficient_data", "ok")
     }
     return ", ".join(f"{n:,} {WORDS[name]}" for name, n in by_status.items() if n)
+
+
+def _rightness(streams: Sequence[StreamReport]) -> dict[str, str]:
+    """Give what the streams that labels feed say together.
+
+    `ok` where any is and none is worse: a small group may never have the labels for a
+    verdict, and would hide what all of them say.
+    """
+    judged = [each for each in streams if each.role == "performance"]
+    worst = max(
+        judged, key=lambda each: (badness(each.status), _ratio(each)), default=None
+    )
+    if worst is None:
+        return {"status": "insufficient_data", "words": "nothing is judged by labels"}
+    if badness(worst.status) > 1:
+        words = f"{worst.name} since {_moment(worst.since)}"
+        return {"status": worst.status, "words": words}
+    is_ok = any(each.status == "ok" for each in judged)
+    status = "ok" if is_ok else "insufficient_data"
+    return {"status": status, "words": _counts(judged)}
 
 
 def _story(report: Report, ranked: Sequence[StreamReport]) -> str:
