@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from servewatch.baseline import Baseline
+from servewatch.baseline.performance_streams import performance_streams
 from servewatch.baseline.streams import streams, watched
 from servewatch.config import Config
 from servewatch.judge.judge import Judge
@@ -47,6 +48,7 @@ def judge_of(
     content, layout = baseline.content, baseline.layout
     found = (
         *streams(content, layout, config),
+        *performance_streams(content, layout, config),
         *service_streams(content, layout, config),
     )
     return Judge(

@@ -150,8 +150,7 @@ class _Streams:
             members[0, 2 * row] = members[1, 2 * row + 1] = True
             base = members[0] | members[1]
             said = (f"calibration/{name}: {low}", f"calibration/{name}: {high}")
-            # A gap of x between probability and label moves this share by x / 2.
-            levels = np.array(self.config.tolerance_calibration)[:, None] / 2
+            levels = np.array(self.config.tolerance_calibration)[:, None]
             sets = _Sets(members, base, _each(said), np.repeat(levels, 2, axis=1))
             yield self._stream(f"calibration/{name}", "calibration_gap", sets)
 

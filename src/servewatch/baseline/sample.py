@@ -9,29 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from servewatch.baseline.profile import Codes
+from servewatch.sketch.draws import scrambled
 
 HALF_ROWS = 4_096
 HALF_BYTES = 6 * 1024 * 1024  # with thousands of columns fewer rows: files are capped
-_STEP, _FIRST, _SECOND = (
-    np.uint64(0x9E3779B97F4A7C15),
-    np.uint64(0xBF58476D1CE4E5B9),
-    np.uint64(0x94D049BB133111EB),
-)
 
 
 def shuffled(rows: int) -> NDArray[np.int64]:
     """Give 0 ... rows - 1 in an order that looks random and never changes.
 
-    SplitMix64 (Steele, Lea and Flood 2014) of the row's number; NumPy's generators may
-    change from version to version, and with them the digest.
-
     >>> sorted(shuffled(5).tolist())
     [0, 1, 2, 3, 4]
     """
-    z = (np.arange(rows, dtype=np.uint64) + np.uint64(1)) * _STEP
-    z = (z ^ (z >> np.uint64(30))) * _FIRST
-    z = (z ^ (z >> np.uint64(27))) * _SECOND
-    return np.argsort(z ^ (z >> np.uint64(31)), kind="stable")
+    return np.argsort(scrambled(0, rows), kind="stable")
 
 
 def first_half(rows: int, *, in_time_order: bool) -> NDArray[np.bool_]:

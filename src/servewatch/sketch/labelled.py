@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from servewatch.sketch.draws import uniforms
 from servewatch.sketch.truth import CALIBRATION_HALF, TruthCells
 
 Ints = NDArray[np.int64]
@@ -87,13 +88,15 @@ class Labelled:
         self.cells.sum_of("calibration", self.sums)[:] += np.bincount(
             bins, weights=told, minlength=size
         )
-        gap = hit - told
-        for row, each in enumerate((gap, gap * np.sign(told - CALIBRATION_HALF))):
-            hits = _rounded((each + 1) / 2, phase)
-            self.cells.of("calibration_gap", self.counts)[row] += (
-                each.size - hits,
-                hits,
-            )
+        drawn = uniforms(told.size, phase) < told
+        above, below = hit & ~drawn, ~hit & drawn
+        is_sure = told >= CALIBRATION_HALF
+        gap = self.cells.of("calibration_gap", self.counts)
+        gap[0] += np.count_nonzero(below), np.count_nonzero(above)
+        gap[1] += (
+            np.count_nonzero(np.where(is_sure, below, above)),
+            np.count_nonzero(np.where(is_sure, above, below)),
+        )
 
     def count_errors(self, records: Records, labels: Floats, phase: float) -> None:
         """Count and sum the errors of predicted numbers; what is no number is left."""

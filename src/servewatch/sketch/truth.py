@@ -110,10 +110,10 @@ class TruthCells:
       `served_score:J` (B, 2) of all rows served, by bin and whether the predicted class
       is its class.
     * `calibration` (10, 2) by bin of the predicted class's score (two classes: of the
-      positive one's) and whether the label is that class; `calibration_gap` (2, 2) two
-      gaps in [0, 1] as rows that miss and hit: (y - p + 1) / 2, one half on average
-      where probabilities are right, and the same with its sign turned for p below 0.5,
-      which is lower where they are too sure.
+      positive one's) and whether the label is that class. `calibration_gap` (2, 2) of
+      rows whose label is not what was drawn at that probability: labels below and above
+      the draw, then those that make the probability too sure and not sure enough. Where
+      probabilities are right both are as frequent, whatever the probabilities are.
     * `group:COLUMN` (groups, C, 4) by group, class, and `OUTCOMES` of that class;
       regression (groups, 2): the clipped loss in rows that are missed and hit;
       `served_group:COLUMN` (groups, K), for regression (groups,).
