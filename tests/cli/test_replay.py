@@ -104,6 +104,58 @@ def test_late_rows_are_a_warning(folder: Path) -> None:
     assert "warning: 1 row came late" in result.stdout
 
 
+@pytest.fixture(scope="module")
+def labelled(folder: Path) -> Path:
+    """Hold y.json, a baseline with labels, and paid.csv, rows with some."""
+    rng = np.random.default_rng(1)
+    said = rng.normal(10, 3, 4000)
+    frame = {"x": said, "said": said, "paid": said + rng.normal(0, 1, 4000)}
+    Baseline.build(
+        frame, evaluation=frame, target="paid", prediction="said", ordered=True
+    ).save(folder / "y.json")
+    lines = [
+        f"{a},{a},{b if place % 10 else ''}\n"
+        for place, (a, b) in enumerate(zip(said, frame["paid"], strict=True))
+    ]
+    (folder / "paid.csv").write_text("x,said,paid\n" + "".join(lines[:ROWS]))
+    return folder
+
+
+def test_labels_are_compared_when_they_are_due(labelled: Path) -> None:
+    served, baseline = str(labelled / "paid.csv"), str(labelled / "y.json")
+
+    shown = run(app, ["replay", served, "-b", baseline, "--label-delay", "50"])
+    told = run(app, ["replay", served, "-b", baseline, "--label-delay", "50", "--json"])
+
+    summary = json.loads(told.stdout.splitlines()[-1])["summary"]
+    assert summary["labels"] == {"compared": 1350, "not_due": 450, "missing": 200}
+    assert summary["performance"]["mae"]["labels"] == 1350
+    assert (
+        "1,350 labels compared; 450 not due when the file ends; 200 missing"
+        in shown.stdout
+    )
+    (line,) = (line for line in shown.stdout.splitlines() if line.startswith("  mae "))
+    assert f"{summary['performance']['mae']['value']:.4g}" in line
+
+
+def test_too_few_labels_are_said_to_be_too_few(labelled: Path) -> None:
+    served, baseline = str(labelled / "paid.csv"), str(labelled / "y.json")
+
+    result = run(app, ["replay", served, "-b", baseline, "--label-delay", "1e6"])
+
+    assert result.exit_code == 0
+    assert "warning: 0 labels so far" in result.stdout
+
+
+def test_a_delay_without_labels_is_exit_code_2(folder: Path) -> None:
+    served, baseline = str(folder / "served.csv"), str(folder / "m.json")
+
+    result = run(app, ["replay", served, "-b", baseline, "--label-delay", "60"])
+
+    assert result.exit_code == 2
+    assert "no labels that could come late" in result.stderr
+
+
 def test_the_help_says_that_drift_is_no_failure() -> None:
     text = " ".join(run(app, ["replay", "--help"]).stdout.split())
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from servewatch.monitor.performance import Performance
     from servewatch.replay import Changed, Replay
 
 LOUD = {"warning", "drift"}
@@ -46,6 +47,15 @@ Pace = Annotated[
         help="How fast rows came, where they have no times. 10 by default.",
     ),
 ]
+LabelDelay = Annotated[
+    float | None,
+    typer.Option(
+        "--label-delay",
+        min=0,
+        metavar="SECONDS",
+        help="How long after its row a label comes: 604800 is a week. 0 by default.",
+    ),
+]
 AsJson = Annotated[
     bool,
     typer.Option(
@@ -59,13 +69,17 @@ def replay(
     baseline: BaselineFile,
     timestamp: Timestamp = None,
     rows_per_second: Pace = None,
+    *,
+    label_delay: LabelDelay = None,
     as_json: AsJson = False,
 ) -> None:
     """Stream a file of served rows through the very code that runs in production.
 
     Prints every change of state, and at the end how each stream stands. Time is the
     rows' own, so a year takes seconds; settings come from SERVEWATCH_* in the
-    environment. The baseline's target column, if the file has it, is not judged.
+    environment. The baseline's target column, if the file has it, holds labels: they
+    count against the predictions, each when it is due, and those that are not due when
+    the file ends are never seen.
 
     Exit codes: **0** it ran, whatever it says of the rows; **2** bad input. To stop a
     release, ask `servewatch gate`.
@@ -75,6 +89,8 @@ def replay(
     * `servewatch replay served.parquet --baseline model.baseline.json --timestamp at`
 
     * `servewatch replay served.csv -b model.baseline.json --rows-per-second 50 --json`
+
+    * `servewatch replay sold.csv -b shop.json --timestamp week --label-delay 604800`
     """
     _check_clock(timestamp, rows_per_second)
     from servewatch.baseline import Baseline
@@ -89,6 +105,7 @@ def replay(
             Baseline.load(baseline),
             timestamp=timestamp,
             rows_per_second=rows_per_second or ROWS_PER_SECOND,
+            label_delay_seconds=label_delay,
             config=Config.from_environ(os.environ),
             on_rows=lambda rows: progress.update(
                 task, description=f"{rows:,} rows replayed"
@@ -161,6 +178,8 @@ def _print_summary(running: Replay) -> None:
         )
     console = stdout()
     console.print(table)
+    if summary["labels"] is not None:
+        _print_performance(summary["labels"], running.report.performance)
     late = summary["late_rows"]
     console.print(
         f"{styled(summary['status'])}, gate {styled(summary['gate']['verdict'])}: "
@@ -175,6 +194,38 @@ def _print_summary(running: Replay) -> None:
             "block that was open, and counted where they came; sort the file by time",
             soft_wrap=True,
         )
+
+
+def _print_performance(
+    labels: Mapping[str, int], performance: Performance | None
+) -> None:
+    """Print how good the model was, and which labels say so."""
+    assert performance is not None
+    console = stdout()
+    left = [
+        f"{labels[name]:,} {words}"
+        for name, words in (
+            ("not_due", "not due when the file ends"),
+            ("missing", "missing"),
+        )
+        if labels[name]
+    ]
+    said = f"{labels['compared']:,} labels compared"
+    console.print("; ".join([said, *left]), soft_wrap=True)
+    table = Table(box=SIMPLE_HEAD)
+    for head in ("metric", "since the start", "95 %", "lately", "on evaluation"):
+        table.add_column(head, no_wrap=True)
+    for name, standing in performance.metrics.items():
+        since = standing.since
+        bounds = ""
+        if since is not None and since.low is not None and since.high is not None:
+            bounds = f"{since.low:.4g} to {since.high:.4g}"
+        found = (since, standing.recent, standing.baseline)
+        whole, lately, before = ("" if m is None else f"{m.value:.4g}" for m in found)
+        table.add_row(name, whole, bounds, lately, before)
+    console.print(table)
+    if performance.unknown:
+        console.print(f"{styled('warning')}: {escape(performance.unknown)}")
 
 
 def _rows(count: int) -> str:

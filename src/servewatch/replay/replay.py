@@ -20,9 +20,12 @@ from servewatch.monitor.report import Change, Report, iso
 from servewatch.record.drain import Drain
 from servewatch.record.recorder import Recorder
 from servewatch.record.totals import Totals
-from servewatch.replay.grid import Grid
+from servewatch.replay.grid import Grid, Piece
+from servewatch.replay.late import late_labels
 from servewatch.sketch.bins import CategoryBins
+from servewatch.sketch.blocks import block_number
 from servewatch.sketch.encode import Values
+from servewatch.sketch.fold import EncodedRows
 from servewatch.store.memory import MemoryStore
 
 ROWS_PER_SECOND = 10.0  # blocks of 100 rows on the default grid of 10 s
@@ -63,7 +66,12 @@ class Replay:
     end, the last one with the file; the same file gives the same changes, always.
     *on_rows* is called with the rows done so far, a few times a second.
 
-    Raises `DataError` for a file that cannot be read or is not in time order.
+    A column named as the baseline's target holds labels. Each counts in the block that
+    is open *label_delay_seconds* after its row; those that are not due when the file
+    ends are never seen.
+
+    Raises `DataError` for a file that cannot be read or is not in time order, and where
+    a delay is given but no label can be compared; `ConfigError` for an odd delay.
     """
 
     def __init__(
@@ -73,6 +81,7 @@ class Replay:
         *,
         timestamp: str | None = None,
         rows_per_second: float = ROWS_PER_SECOND,
+        label_delay_seconds: float | None = None,
         config: Config | None = None,
         on_rows: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -88,6 +97,13 @@ class Replay:
         if timestamp is not None:
             known_column(timestamp, names, where=str(path))
         self._check(names)
+        self._late = late_labels(
+            baseline,
+            names,
+            delay_seconds=label_delay_seconds,
+            block_seconds=config.block_seconds,
+            where=str(path),
+        )
         self.grid = Grid(config.block_seconds)
         totals = Totals(baseline.layout)
         recorder = Recorder(
@@ -107,6 +123,7 @@ class Replay:
             totals=totals,
             clock=lambda: self.grid.last or 0.0,
             worker="replay",
+            labels=self._late,
         )
         self.monitor.add_listener(self._changes.append)
 
@@ -129,10 +146,10 @@ class Replay:
             encoded = self._drain.encode(columns, rows)
             pieces = list(self.grid.cut(times))
             self._refuse_disorder(MOST_LATE_SO_FAR)
+            if self._late is not None:
+                self._late.take(columns, encoded, times)
             for piece in pieces:
-                window = self.monitor.advance(piece.at)
-                yield from self._changed()
-                self._drain.fold_encoded(window, encoded, piece.start, piece.stop)
+                yield from self._fold(encoded, piece)
                 self.rows += piece.stop - piece.start
             self.seconds = time.perf_counter() - started
             self._on_rows(self.rows)
@@ -144,6 +161,20 @@ class Replay:
         self.monitor.finish()
         yield from self._changed()
         self.seconds = time.perf_counter() - started
+
+    def _fold(self, encoded: EncodedRows, piece: Piece) -> Iterator[Changed]:
+        """Count the rows of *piece*, and the labels that come up to its block."""
+        late, block = self._late, block_number(piece.at, self.grid.block_seconds)
+        while late is not None and (due := late.next_due(block)) is not None:
+            window = self.monitor.advance(due)
+            yield from self._changed()
+            late.count_due(window, block_number(due, self.grid.block_seconds))
+        window = self.monitor.advance(piece.at)
+        yield from self._changed()
+        self._drain.fold_encoded(window, encoded, piece.start, piece.stop)
+        if late is not None:
+            late.count_served(window, piece.start, piece.stop)
+            late.count_due(window, block)
 
     def _refuse_disorder(self, most: float) -> None:
         late, rows = self.grid.late, self.grid.rows
@@ -165,15 +196,18 @@ class Replay:
     def _batches(self) -> Iterator[tuple[dict[str, Values], int]]:
         layout = self.baseline.layout
         pairs = list(zip(layout.schema.columns, layout.bins, strict=True))
+        kinds = {column.name: column.kind for column, _ in pairs}
+        categories = {
+            column.name: bins.categories
+            for column, bins in pairs
+            if isinstance(bins, CategoryBins)
+        }
+        if self._late is not None and self._late.has_labels:
+            truth = self._late.truth
+            kinds[truth.target] = self.baseline.schema.by_name[truth.target].kind
+            categories[truth.target] = truth.classes
         yield from read_batches(
-            self.path,
-            {column.name: column.kind for column, _ in pairs},
-            categories={
-                column.name: bins.categories
-                for column, bins in pairs
-                if isinstance(bins, CategoryBins)
-            },
-            timestamp=self._timestamp,
+            self.path, kinds, categories=categories, timestamp=self._timestamp
         )
 
     def _times(self, columns: Mapping[str, Values], rows: int) -> Any:
@@ -190,7 +224,9 @@ class Replay:
         """Give rows, seconds, and every stream's status and distances, as JSON values.
 
         `seconds` is what the replay took; `first` and `last` bound the event time;
-        `late_rows` came after the block they belong to had closed.
+        `late_rows` came after the block they belong to had closed. `labels` says how
+        many were compared, None where the file has none; `performance` is None where
+        the baseline cannot tell any.
         """
         report = self.report
         streams = []
@@ -209,5 +245,9 @@ class Replay:
             "reason": report.reason,
             "gate": report.gate.to_dict(),
             "model": dict(report.model),
+            "labels": None if self._late is None else self._late.to_dict(),
+            "performance": None
+            if report.performance is None
+            else report.performance.to_dict(),
             "streams": streams,
         }
