@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from servewatch.expose.measured import Measured
 from servewatch.monitor.report import Change, GateVerdict, Report, iso
 
 EVENTS: Mapping[str, str] = {
@@ -32,6 +33,7 @@ EVENTS: Mapping[str, str] = {
     "data.insufficient": "A stream that had a verdict no longer has the data for one.",
     "data.sufficient": "That stream has a verdict again.",
     "gate.changed": "The gate's verdict changed: pass, fail or inconclusive.",
+    "performance.measured": "Labels came: what all of them say, once a minute at most.",
     "prediction.served": "A request, of the share that `served_events` wants told.",
     "monitor.degraded": "ServeWatch itself is not well; `reasons` say why.",
     "monitor.recovered": "ServeWatch is well again.",
@@ -62,6 +64,7 @@ class Events:
         self._gate: GateVerdict | None = None
         self._degraded: tuple[str, ...] = ()
         self._lacking: set[str] = set()
+        self._measured = Measured()
 
     def emit(self, event: str, *, at: float, **fields: object) -> None:
         """Write *event*, which must be one of `EVENTS`, at Unix second *at*."""
@@ -90,7 +93,10 @@ class Events:
             self.emit(event, at=change.at, **facts)
 
     def observe(self, report: Report, health: Mapping[str, Any]) -> None:
-        """Tell if the gate's verdict or ServeWatch's own state is a new one."""
+        """Tell if the gate's verdict or ServeWatch's own state is a new one.
+
+        And what labels say, where some have come.
+        """
         gate = report.gate
         if self._gate is not None and gate.verdict != self._gate:
             self.emit(
@@ -108,6 +114,9 @@ class Events:
         elif self._degraded and not degraded:
             self.emit("monitor.recovered", at=report.at)
         self._degraded = degraded
+        measured = self._measured.fields(report)
+        if measured is not None:
+            self.emit("performance.measured", at=report.at, **measured)
 
     def _names(self, change: Change) -> list[str]:
         """Name what ended, then what began: every start has its end."""
