@@ -173,7 +173,11 @@ def test_a_list_as_label_is_that_of_all_rows() -> None:
 
 
 def test_an_item_after_a_list_of_labels_keeps_its_own_answer() -> None:
-    sent = [{"id": "a", "label": ["yes", "no"]}, 7, {"id": "b", "label": "yes"}]
+    sent = [
+        {"id": "a", "label": ["yes", "no"]},
+        {"id": "a" * 161, "label": ["yes", "no"]},
+        {"id": "b", "label": "yes"},
+    ]
 
     assert outcomes(post(app_of(inbox("a", rows=2)), sent)) == [
         "accepted",
@@ -216,6 +220,29 @@ def test_a_label_that_no_model_can_use_is_invalid_though_one_does_not_know_it() 
     app = app_of(inbox("a"), inbox("b", truth=AMOUNT))
 
     assert post(app, {"id": "b", "label": "much"}).json()["outcome"] == "invalid"
+
+
+def test_what_is_no_label_is_counted_by_one_model_alone() -> None:
+    first, second = inbox("a"), inbox("b")
+
+    post(app_of(first, second), [7, {"id": "a", "label": None}])
+
+    assert (first.outcomes, second.outcomes) == ({"invalid": 2}, {})
+
+
+def test_what_was_not_taken_does_not_make_the_rest_less_durable(
+    tmp_path: Path,
+) -> None:
+    store = on_disk(tmp_path)
+    app = app_of(inbox("a", store=store), inbox("b"))
+    unknown = {"id": "c", "label": "yes"}
+
+    kept = [post(app, sent).json()["durable"] for sent in ([ONE, unknown], [unknown])]
+    mixed = post(app, [ONE, {"id": "b", "label": "yes"}])
+    store.close()
+
+    assert kept == [True, False]
+    assert (mixed.status_code, mixed.json()["durable"]) == (202, False)
 
 
 def test_a_model_can_be_named() -> None:
@@ -463,16 +490,23 @@ def test_where_bodies_fill_the_room_others_are_asked_to_come_back() -> None:
     full = post(app, long)
 
     assert (full.status_code, full.headers["retry-after"]) == (503, "1")
-    assert post(app, ONE).status_code == 202  # the room is free again
 
 
-def test_a_caller_who_goes_away_leaves_nothing_behind() -> None:
-    box = inbox("a")
-    app = app_of(box)
-    messages: list[Message] = [
-        {"type": "http.request", "body": b'{"id": "a",', "more_body": True},
-        {"type": "http.disconnect"},
+def test_a_body_that_is_answered_leaves_its_room_to_others() -> None:
+    app = app_of(inbox("a"))
+    app._intake._bodies = Bodies(held=1000)
+    body = b"[]".ljust(600)
+
+    codes = [
+        ask(app, "/feedback", method="POST", content=body, headers=JSON).status_code
+        for _ in range(3)
     ]
+
+    assert codes == [200] * 3
+
+
+def spoken(app: Exposed, messages: list[Message], **headers: str) -> list[Message]:
+    """Have *messages* come in; give what was answered. Some may be left over."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -486,10 +520,54 @@ def test_a_caller_who_goes_away_leaves_nothing_behind() -> None:
         "method": "POST",
         "path": "/feedback",
         "query_string": b"",
-        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
+        "headers": [
+            (b"host", b"localhost"),
+            *((name.encode(), value.encode()) for name, value in headers.items()),
+        ],
         "client": ("127.0.0.1", 1),
     }
     asyncio.run(app(scope, receive, send))
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("app", "headers", "status"),
+    [
+        (app_of(inbox(), token=TOKEN), {}, 401),
+        (exposed(Given()), {}, 501),
+        (app_of(inbox()), {}, 415),
+        (app_of(inbox()), JSON | {"content-length": "9999999"}, 413),
+    ],
+)
+def test_who_is_refused_has_been_heard_out(
+    app: Exposed, headers: dict[str, str], status: int
+) -> None:
+    part: Message = {"type": "http.request", "body": b" " * 1000, "more_body": True}
+    messages = [part, part, {"type": "http.request", "body": b" "}]
+
+    sent = spoken(app, messages, **headers)
+
+    assert (sent[0]["status"], messages) == (status, [])
+
+
+def test_who_is_refused_is_not_heard_for_ever() -> None:
+    part: Message = {"type": "http.request", "body": b" " * 65_536, "more_body": True}
+    messages = [part] * 100
+
+    sent = spoken(app_of(inbox(), token=TOKEN), messages)
+
+    assert sent[0]["status"] == 401
+    assert 80 < len(messages) < 100
+
+
+def test_a_caller_who_goes_away_leaves_nothing_behind() -> None:
+    box = inbox("a")
+    messages: list[Message] = [
+        {"type": "http.request", "body": b'{"id": "a",', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    sent = spoken(app_of(box), messages, **JSON)
 
     assert sent[0]["status"] == 400
     assert not box.outcomes

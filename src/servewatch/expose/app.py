@@ -15,6 +15,7 @@ from servewatch.errors import ConfigError
 from servewatch.expose import gate, openapi
 from servewatch.expose.answers import answer, encode, problem
 from servewatch.expose.blocks import blocks_body
+from servewatch.expose.bodies import discard
 from servewatch.expose.entrance import html, login, refused_page
 from servewatch.expose.intake import Intake
 from servewatch.expose.kept import Kept
@@ -188,11 +189,13 @@ class Exposed:
 
     async def _feedback(self, request: Request) -> Response:
         if not self.rights.change(request):
+            await discard(request)
             return self._refusal()
         return await self._intake.feedback(request, self._inboxes(request))
 
     async def _seldon(self, request: Request) -> Response:
         if not self.rights.change(request):
+            await discard(request)
             return self._refusal()
         return await self._intake.seldon(request, self._inboxes(request))
 

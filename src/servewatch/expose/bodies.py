@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -11,6 +11,20 @@ from starlette.requests import ClientDisconnect, Request
 BODY_BYTES = 1024 * 1024
 HELD_BYTES = 8 * 1024 * 1024  # of all requests together; a worker has 64 MiB in all
 RETRY = {"retry-after": "1"}
+
+
+async def discard(request: Request) -> None:
+    """Let a body pass unread, before its sender is refused.
+
+    A server closes the connection on what it has not read, and then the sender may see
+    that in place of the answer. Longer bodies than any we take are not waited for.
+    """
+    passed = 0
+    with suppress(ClientDisconnect):
+        async for chunk in request.stream():
+            passed += len(chunk)
+            if passed > BODY_BYTES:
+                return
 
 
 class Bodies:
@@ -28,29 +42,40 @@ class Bodies:
         can send other types unasked), 413 for too much, 503 where there is no room now,
         400 for half a body.
         """
-        _check_type(request)
-        length = request.headers.get("content-length", "")
-        if length.isascii() and length.isdigit() and int(length[:18]) > self._most:
-            raise self._too_large()
         body = bytearray()
         try:
-            async for chunk in request.stream():
-                if len(body) + len(chunk) > self._most:
-                    raise self._too_large()
-                if len(chunk) > self._room:
-                    raise HTTPException(503, "many bodies at once: ask again", RETRY)
-                self._room -= len(chunk)
-                body += chunk
+            await self._fill(body, request)
             yield bytes(body)
         except ClientDisconnect:
             raise HTTPException(400, "the body ended before its end") from None
         finally:
             self._room += len(body)
 
+    async def _fill(self, body: bytearray, request: Request) -> None:
+        try:
+            _check_type(request)
+            length = request.headers.get("content-length", "")
+            if length.isascii() and length.isdigit() and int(length[:18]) > self._most:
+                raise self._too_large()
+            async for chunk in request.stream():
+                if len(body) + len(chunk) > self._most:
+                    raise self._too_large()
+                if len(chunk) > self._room:
+                    raise _no_room()
+                self._room -= len(chunk)
+                body += chunk
+        except HTTPException:
+            await discard(request)
+            raise
+
     def _too_large(self) -> HTTPException:
         return HTTPException(
             413, f"a body has at most {self._most:,} bytes: send less at once"
         )
+
+
+def _no_room() -> HTTPException:
+    return HTTPException(503, "many bodies at once: send it again later", RETRY)
 
 
 def _check_type(request: Request) -> None:

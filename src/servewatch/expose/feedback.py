@@ -131,7 +131,7 @@ def submit(inboxes: Sequence[Inbox], items: Sequence[Given]) -> list[Taken]:
             for place in left
             if items[place].fault is None and not _knowledge(best[place])[0]
         ]
-        if not left:
+        if not left:  # what the others have would only be counted
             break
     return [taken for part in best for taken in part]
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from servewatch.errors import StoreError
 from servewatch.expose.answers import answer, problem
-from servewatch.expose.bodies import RETRY, Bodies
+from servewatch.expose.bodies import RETRY, Bodies, discard
 from servewatch.expose.feedback import (
     MOST_LABELS,
     Given,
@@ -72,6 +72,7 @@ class Intake:
         take: Callable[[bytes], Response],
     ) -> Response:
         if not inboxes:
+            await discard(request)
             return problem(
                 501,
                 "no model here can be compared with labels",

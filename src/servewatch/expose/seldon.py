@@ -123,7 +123,7 @@ def _labels(truth: Truth | None) -> list[Any]:
         return [_label(row) for row in truth.data.ndarray]
     if truth.data is not None and truth.data.tensor and truth.data.tensor.values:
         values, shape = truth.data.tensor.values, truth.data.tensor.shape
-        if shape and (shape[0] != len(values) or set(shape[1:]) - {1}):
+        if shape and shape[0] != len(values):
             raise ValueError("truth.data.tensor has more than one value a row")
         return list(values)
     raise ValueError("truth has no rows in data.ndarray or data.tensor")
