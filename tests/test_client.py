@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from servewatch.client import Client, Unreachable, base_url
+from servewatch.client import Client, LabelAnswer, LabelAnswers, Unreachable, base_url
 from servewatch.errors import GateError
 
 Serve = Callable[..., str]
@@ -115,6 +115,39 @@ def test_no_answer_at_all_is_unreachable(serve: Serve) -> None:
         Client(base="http://127.0.0.1:9").drift()
 
 
+@pytest.mark.parametrize("status", [200, 202, 207, 404, 409, 422])
+def test_refused_labels_are_an_answer(serve: Serve, status: int) -> None:
+    body = b'{"items": [{"id": "a", "outcome": "x", "reason": null}], "durable": true}'
+
+    found = Client(base=serve(body, status)).feedback(b"[]")
+
+    assert found == LabelAnswers([LabelAnswer("a", "x", None)], durable=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind", "message"),
+    [
+        (b'{"error": "not now", "remedy": "wait"}', 503, Unreachable, "not now.*wait"),
+        (b"<html>", 502, Unreachable, "takes no labels.*502"),
+        (b'{"error": "no", "remedy": "build it"}', 501, GateError, "501.*build it"),
+        (b"<html>", 404, GateError, "takes no labels.*404.*prefix included"),
+        (b"{}", 200, GateError, "takes no labels.*200"),
+    ],
+)
+def test_who_takes_no_labels_says_whether_to_come_back(
+    serve: Serve, body: bytes, status: int, kind: type[GateError], message: str
+) -> None:
+    with pytest.raises(GateError, match=message) as raised:
+        Client(base=serve(body, status)).feedback(b"[]")
+
+    assert type(raised.value) is kind
+
+
+def test_a_redirect_of_a_post_is_no_answer(serve: Serve) -> None:
+    with pytest.raises(GateError, match="found '307"):
+        Client(base=serve(b"[2.5]", 307)).post("/predict", [])
+
+
 @pytest.mark.parametrize(
     ("url", "base"),
     [
@@ -123,6 +156,7 @@ def test_no_answer_at_all_is_unreachable(serve: Serve) -> None:
         ("a.example:8000/drift", "http://a.example:8000"),
         ("https://a/x/drift/gate?since=1", "https://a/x"),
         ("http://[::1]:8000/drift", "http://[::1]:8000"),
+        ("http://a/x/feedback", "http://a/x"),
     ],
 )
 def test_any_address_of_the_gate_gives_its_base(url: str, base: str) -> None:

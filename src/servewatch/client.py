@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import HTTPHandler, OpenerDirector, ProxyHandler, Request
@@ -17,6 +18,38 @@ import msgspec
 from servewatch.errors import GateError
 
 ANSWER_BYTES = 64 * 1024 * 1024  # a thousand streams are two megabytes
+# Of a proxy or a busy server: the same question may get an answer later.
+BUSY = {429, 502, 503, 504}
+
+
+class Answered(NamedTuple):
+    """What came back, whatever its status."""
+
+    status: int
+    reason: str
+    body: bytes
+
+
+class LabelAnswer(msgspec.Struct):
+    """What became of one label: accepted, duplicate, or refused for a reason."""
+
+    id: str
+    outcome: str
+    reason: str | None
+
+
+class LabelAnswers(msgspec.Struct):
+    """What became of labels, in order; `durable` says that they are on disk."""
+
+    items: list[LabelAnswer]
+    durable: bool
+
+
+class Problem(msgspec.Struct):
+    """What the server says is wrong, and what to do about it."""
+
+    error: str
+    remedy: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +85,40 @@ class Client:
         """Send *value* as JSON and give the body of the answer. Raises `GateError`."""
         return self._sent(route, msgspec.json.encode(value))
 
+    def feedback(self, labels: bytes) -> LabelAnswers:
+        """Send a JSON list of labels; give what became of each, refused ones too.
+
+        Raises `Unreachable` where asking again may help (it is safe: a label counts
+        once), else `GateError`.
+        """
+        answered = self._exchanged("/feedback", labels)
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return msgspec.json.decode(answered.body, type=LabelAnswers)
+        problem = Problem("the server takes no labels", _remedy(answered.status))
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            problem = msgspec.json.decode(answered.body, type=Problem)
+        kind = Unreachable if answered.status in BUSY else GateError
+        raise kind(
+            problem.error,
+            where=f"{self.base}/feedback",
+            found=f"{answered.status} {answered.reason}",
+            remedy=problem.remedy,
+        )
+
     def _sent(self, route: str, body: bytes | None) -> bytes:
+        answered = self._exchanged(route, body)
+        if not 200 <= answered.status < 300:
+            raise GateError(
+                "the server refuses",
+                where=self.base + route,
+                found=f"{answered.status} {answered.reason}",
+                expected="200 OK",
+                remedy=_remedy(answered.status),
+            )
+        return answered.body
+
+    def _exchanged(self, route: str, body: bytes | None) -> Answered:
+        """Give the answer; raises `Unreachable` where there is none."""
         headers = {} if body is None else {"content-type": "application/json"}
         if self.token is not None:
             headers["authorization"] = f"Bearer {self.token}"
@@ -61,16 +127,10 @@ class Client:
         )
         try:
             with opener(self.base).open(request, timeout=self.timeout_seconds) as got:
-                answer: bytes = got.read(ANSWER_BYTES)
+                return Answered(got.status, got.reason, got.read(ANSWER_BYTES))
         except HTTPError as error:
             with error:
-                raise GateError(
-                    "the server refuses",
-                    where=request.full_url,
-                    found=f"{error.code} {error.reason}",
-                    expected="200 OK",
-                    remedy=_remedy(error.code),
-                ) from error
+                return Answered(error.code, error.reason, error.read(ANSWER_BYTES))
         except (OSError, HTTPException) as error:  # URLError is an OSError
             raise Unreachable(
                 "the server does not answer",
@@ -78,7 +138,6 @@ class Client:
                 found=str(getattr(error, "reason", error)) or type(error).__name__,
                 remedy="check the address, and that the server runs",
             ) from error
-        return answer
 
 
 class Unreachable(GateError):  # noqa: N818 - like the other errors' names
@@ -130,7 +189,8 @@ def base_url(url: str) -> str:
             found=url,
             expected="a URL such as http://127.0.0.1:8000",
         )
-    path = parts.path.rstrip("/").removesuffix("/gate").removesuffix("/drift")
+    path = parts.path.rstrip("/").removesuffix("/feedback")
+    path = path.removesuffix("/gate").removesuffix("/drift")
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
 

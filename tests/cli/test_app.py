@@ -14,12 +14,12 @@ from servewatch.errors import DataError, GateError
 run = CliRunner(env={"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}).invoke
 
 
-@pytest.mark.parametrize("command", ["demo", "baseline", "replay", "gate"])
+@pytest.mark.parametrize("command", ["demo", "baseline", "replay", "gate", "feedback"])
 def test_the_help_lists_the_command(command: str) -> None:
     assert command in run(app, ["--help"]).stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "replay", "gate"])
+@pytest.mark.parametrize("command", ["demo", "replay", "gate", "feedback"])
 def test_the_help_of_a_command_has_an_example(command: str) -> None:
     assert f"servewatch {command}" in run(app, [command, "--help"]).stdout
 

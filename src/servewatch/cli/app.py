@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from servewatch import __version__
-from servewatch.cli import baseline, demo, gate, replay
+from servewatch.cli import baseline, demo, feedback, gate, replay
 from servewatch.cli.terminal import stderr
 from servewatch.errors import ServeWatchError
 
@@ -64,8 +64,8 @@ def servewatch(
     Is the model still seeing the world it was trained on? Is it still right? If not,
     where did it break?
 
-    Exit codes: 0 done, 2 bad usage or input, or no answer. `gate` alone also answers
-    by them: 0 pass, 1 fail, 3 inconclusive.
+    Exit codes: 0 done, 2 bad usage or input, or no answer. `gate` also answers by them
+    (0 pass, 1 fail, 3 inconclusive), and `feedback` (1 some labels were refused).
     """
 
 
@@ -73,3 +73,4 @@ app.command("demo")(demo.demo)
 app.add_typer(baseline.app, name="baseline")
 app.command("replay")(replay.replay)
 app.command("gate")(gate.gate)
+app.command("feedback")(feedback.feedback)
