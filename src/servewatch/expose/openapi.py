@@ -16,6 +16,7 @@ from servewatch.expose.operation import (
     operation,
     query,
 )
+from servewatch.expose.performance_schema import performance_schemas
 from servewatch.expose.seldon import PATH as SELDON_PATH
 from servewatch.labels.inbox import OUTCOMES
 from servewatch.monitor.report import SCHEMA_VERSION
@@ -231,6 +232,7 @@ def _schemas() -> dict[str, Any]:
                 "gate": an_object(gate),
                 "model": {"type": "object"},
                 "streams": {"type": "array", "items": an_object(stream)},
+                "performance": {"$ref": "#/components/schemas/Performance"},
                 "latency": {"type": "object"},
                 "accounting": {"type": "object"},
                 "schema_version": _VERSION,
@@ -250,6 +252,7 @@ def _schemas() -> dict[str, Any]:
                 "schema_version": _VERSION,
             }
         ),
+        **performance_schemas(),
         **_feedback_schemas(),
         "Problem": an_object({"error": TEXT, "remedy": TEXT}),
     }
