@@ -77,6 +77,39 @@ def test_build_prints_json(folder: Path) -> None:
     assert [column["name"] for column in found["columns"]] == ["x", "store", "p", "y"]
 
 
+def test_build_says_what_labels_are_compared_with(folder: Path) -> None:
+    built = run(app, arguments(folder))
+    shown = run(app, ["baseline", "show", str(folder / "out.json")])
+
+    for text in (built.stdout, shown.stdout):
+        assert "Labels (y) are compared with p: mae 0." in text
+
+
+def test_labels_of_classes_and_their_scores_can_be_named(folder: Path) -> None:
+    for name in ("train.csv", "valid.parquet"):
+        path = folder / name
+        rows = pd.read_csv(path) if name.endswith("csv") else pd.read_parquet(path)
+        rows = rows.assign(y=np.where(rows["y"] > 0.5, "late", "on time"))
+        if name.endswith("csv"):
+            rows.to_csv(path, index=False)
+        else:
+            rows.to_parquet(path, index=False)
+    more = ("--score", "p", "--positive", "late", "--task", "classification")
+
+    found = json.loads(run(app, arguments(folder, *more, "--json")).stdout)
+
+    assert found["performance"]["classes"] == ["on time", "late"]
+    assert found["performance"]["scores"] == ["p"]
+    assert 0 < found["performance"]["metrics"]["roc_auc"]["value"] < 1
+
+
+def test_a_task_nobody_knows_is_refused(folder: Path) -> None:
+    result = run(app, arguments(folder, "--task", "ranking"))
+
+    assert result.exit_code == 2
+    assert "classification or regression" in result.stderr
+
+
 def test_the_features_can_be_named(folder: Path) -> None:
     run(app, arguments(folder, "--feature", "store"))
 

@@ -117,13 +117,7 @@ class Build:
             ),
             segments=self._segments(served),
             performance=performance,
-            influence=influences(
-                gathered,
-                profiles,
-                codes,
-                roles.features,
-                next(iter(roles.predictions), None),
-            ),
+            influence=influences(gathered, profiles, codes, roles),
         )
         said = (compared,) if isinstance(compared, str) else ()
         return self._tempered(content, served, outcomes), said

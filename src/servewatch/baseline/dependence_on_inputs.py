@@ -12,6 +12,7 @@ from servewatch.baseline.influence import class_influence, influence
 from servewatch.baseline.loss_model import fit
 from servewatch.baseline.performance import Compared, rows_at
 from servewatch.baseline.profile import ColumnProfile
+from servewatch.baseline.roles import Roles
 from servewatch.sketch.bins import SPECIALS
 from servewatch.sketch.encode import to_numbers
 from servewatch.sketch.loss import LossModel
@@ -28,16 +29,16 @@ def influences(
     gathered: Gathered,
     profiles: Mapping[str, ColumnProfile],
     codes: Codes,
-    features: Sequence[str],
-    prediction: str | None,
+    roles: Roles,
 ) -> dict[str, float]:
     """Give how much the first prediction column depends on each feature, in [0, 1].
 
     *codes* are cells over all rows in time order. Empty without predictions.
     """
-    places = gathered.held.places
-    if prediction is None or not places.size:
+    places, features = gathered.held.places, roles.features
+    if not roles.predictions or not places.size:
         return {}
+    prediction = roles.predictions[0]
     table = np.stack([codes[name][places] for name in features], axis=1)
     widths = [cells_of(profiles[name]) for name in features]
     profile = profiles[prediction]

@@ -14,13 +14,34 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from servewatch.cli.baseline_options import (
+    AsJson,
+    EvaluationFile,
+    Features,
+    Ignored,
+    Kinds,
+    ModelName,
+    ModelVersion,
+    Ordered,
+    Output,
+    Positive,
+    Predictions,
+    Scores,
+    Segments,
+    Target,
+    TaskName,
+    Timestamp,
+    TrainFile,
+)
 from servewatch.cli.terminal import progress_bar, stdout
 from servewatch.errors import BaselineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from servewatch.baseline import Baseline
     from servewatch.schema import Kind
+    from servewatch.sketch.truth import Task
 
 BAR_AFTER_SECONDS = 2.0
 
@@ -29,71 +50,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Package what the world looked like when the model was trained.",
 )
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-TrainFile = Annotated[
-    Path, typer.Argument(help="CSV or Parquet: the rows the model was trained on.")
-]
-Predictions = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--prediction",
-        metavar="COLUMN",
-        help="What the model answered; again for every output. None by default.",
-    ),
-]
-Output = Annotated[
-    Path, typer.Option("--output", "-o", help="The baseline file to write.")
-]
-EvaluationFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--evaluation",
-        metavar="FILE",
-        help="Rows held out from training: predictions are profiled on them.",
-    ),
-]
-Target = Annotated[
-    str | None, typer.Option("--target", metavar="COLUMN", help="The truth.")
-]
-Timestamp = Annotated[
-    str | None,
-    typer.Option(
-        "--timestamp",
-        metavar="COLUMN",
-        help="The rows' times; without a zone they are UTC.",
-    ),
-]
-Ordered = Annotated[bool, typer.Option("--ordered", help="The rows are in time order.")]
-Features = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--feature",
-        metavar="COLUMN",
-        help="A feature, in the model's order. All other columns by default.",
-    ),
-]
-Ignored = Annotated[
-    list[str] | None,
-    typer.Option("--ignore", metavar="COLUMN", help="A column to leave out."),
-]
-Kinds = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--kind",
-        metavar="COLUMN=KIND",
-        help="What a column is: numeric, categorical or boolean.",
-    ),
-]
-Segments = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--segment",
-        metavar="COLUMN",
-        help="A feature with few values; everything is counted for each.",
-    ),
-]
-ModelName = Annotated[str, typer.Option("--model", help="The model's name.")]
-ModelVersion = Annotated[str, typer.Option("--version", help="The model's version.")]
 
 
 @app.command()
@@ -110,13 +66,14 @@ def build(
     ignore: Ignored = None,
     kind: Kinds = None,
     segment: Segments = None,
+    task: TaskName = None,
+    score: Scores = None,
+    positive: Positive = None,
     model: ModelName = "model",
     version: ModelVersion = "",
     as_json: AsJson = False,
 ) -> None:
-    """Build a baseline file from training rows and say what is worth knowing about it.
-
-    Exit codes: **0** done, **2** bad input.
+    """Build a baseline file from training rows; exit code **0**, or **2** on bad input.
 
     For example:
 
@@ -143,6 +100,9 @@ def build(
             ignore=ignore or (),
             kinds=kinds,
             segments=segment or (),
+            task=_task(task),
+            scores=score or None,
+            positive=positive,
             model=model,
             version=version,
             config=Config.from_environ(os.environ),
@@ -150,11 +110,9 @@ def build(
         )
     found.save(output)
     if as_json:
-        _print_json(as_dict(found) | {"path": str(output)})
-        return
-    for line in found.report().splitlines():
-        stdout().print(escape(line), soft_wrap=True)
-    stdout().print(f"Written to [bold]{escape(str(output))}[/].", soft_wrap=True)
+        _print_json(as_dict(found) | _known(found) | {"path": str(output)})
+    else:
+        _print_report(found, output)
 
 
 @app.command()
@@ -171,7 +129,7 @@ def show(
 
     found = Baseline.load(file)
     if as_json:
-        _print_json(as_dict(found))
+        _print_json(as_dict(found) | _known(found))
         return
     table = Table()
     for heading in HEADINGS.values():
@@ -180,6 +138,8 @@ def show(
         table.add_row(*map(escape, as_cells(column)))
     stdout().print(f"[bold]{escape(headline(found))}[/]", soft_wrap=True)
     stdout().print(table)
+    for line in _known_lines(found):
+        stdout().print(escape(line), soft_wrap=True)
     for note in found.notes:
         stdout().print(f"- {escape(note)}", soft_wrap=True)
 
@@ -234,6 +194,55 @@ def _kind(text: str) -> tuple[str, Kind]:
             remedy="write the column, an equals sign and its kind",
         )
     return column, cast("Kind", kind)  # `Baseline.build` says which kinds there are
+
+
+def _print_report(baseline: Baseline, output: Path) -> None:
+    for line in [*baseline.report().splitlines(), *_known_lines(baseline)]:
+        stdout().print(escape(line), soft_wrap=True)
+    stdout().print(f"Written to [bold]{escape(str(output))}[/].", soft_wrap=True)
+
+
+def _task(text: str | None) -> Task | None:
+    if text not in {None, "classification", "regression"}:
+        raise BaselineError(
+            "--task cannot be read",
+            found=text,
+            expected="classification or regression",
+            remedy="correct it, or leave it out",
+        )
+    return cast("Task | None", text)
+
+
+def _known(baseline: Baseline) -> dict[str, object]:
+    """Give what later labels are compared with, as JSON values."""
+    from servewatch.labels.known import known_metrics
+
+    known = baseline.content.performance
+    if known is None:
+        return {"performance": None}
+    truth = known.truth
+    return {
+        "performance": {
+            "task": truth.task,
+            "target": truth.target,
+            "prediction": truth.prediction,
+            "scores": truth.scores,
+            "classes": truth.classes,
+            "segments": [each.column for each in truth.segments],
+            "rows": known.rows,
+            "metrics": {
+                name: {"value": each.value, "low": each.low, "high": each.high}
+                for name, each in known_metrics(baseline).items()
+            },
+        }
+    }
+
+
+def _known_lines(baseline: Baseline) -> list[str]:
+    from servewatch.labels.known import known_line
+
+    line = known_line(baseline)
+    return [] if line is None else [line]
 
 
 def _print_json(value: object) -> None:

@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from servewatch.baseline import Baseline
@@ -17,6 +18,7 @@ from servewatch.expose.served import ServedEvents
 from servewatch.record.drain import Drain
 from servewatch.record.outliers import Outliers
 from servewatch.record.recorder import Recorder
+from servewatch.record.totals import Totals
 from servewatch.store.memory import MemoryStore
 
 
@@ -47,6 +49,28 @@ def store_for(config: Config) -> MemoryStore:
             remedy="leave store out: windows and evidence are kept in memory",
         )
     return MemoryStore()
+
+
+def recorder_for(
+    config: Config,
+    totals: Totals,
+    *,
+    on_first: Callable[[], None],
+    on_full: Callable[[], None],
+) -> Recorder:
+    """Give the bounded buffers that *config* asks for.
+
+    >>> recorder_for(Config(), Totals(), on_first=print, on_full=print).batch_rows
+    8192
+    """
+    return Recorder(
+        buffer_rows=config.buffer_rows,
+        buffer_bytes=config.buffer_bytes,
+        batch_rows=config.batch_rows,
+        totals=totals,
+        on_first=on_first,
+        on_full=on_full,
+    )
 
 
 def tracing_for(recorder: Recorder, config: Config) -> Tracing:

@@ -24,6 +24,7 @@ from servewatch.embed.install import add, check_agreement, installed_in
 from servewatch.embed.labels import inbox_for
 from servewatch.embed.parts import (
     named_by,
+    recorder_for,
     served_events,
     store_for,
     tracing_for,
@@ -40,7 +41,6 @@ from servewatch.monitor.report import Report
 from servewatch.record.clock import anchored_clock
 from servewatch.record.drain import Drain
 from servewatch.record.heartbeat import Heartbeat
-from servewatch.record.recorder import Recorder
 from servewatch.record.totals import Totals
 from servewatch.sketch.layout import NO_COLUMNS
 
@@ -98,13 +98,8 @@ class ServeWatch(StandIn):
         self.config = named_by(baseline, Config.load(environ=os.environ, **settings))
         layout = NO_COLUMNS if baseline is None else baseline.layout
         self.totals = Totals(layout)
-        self.recorder = Recorder(
-            buffer_rows=self.config.buffer_rows,
-            buffer_bytes=self.config.buffer_bytes,
-            batch_rows=self.config.batch_rows,
-            totals=self.totals,
-            on_first=self._begin,
-            on_full=self._hasten,
+        self.recorder = recorder_for(
+            self.config, self.totals, on_first=self._begin, on_full=self._hasten
         )
         self._cost = OwnCost(self.recorder, self.config)
         self._tracing = tracing_for(self.recorder, self.config)
