@@ -3,16 +3,16 @@
     python examples/retail/replay_table.py                      prints all
     python examples/retail/replay_table.py docs/tutorial.md     writes it into that
 
-In the document the build report and the two tables go between `<!-- table: report -->`,
-`<!-- table: clean -->` or `<!-- table: faulty -->` and `<!-- end -->`.
+In the document the build report and the tables go between `<!-- table: report -->`,
+`clean`, `faulty` or `performance` in its place, and `<!-- end -->`.
 """
 
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -23,7 +23,19 @@ from servewatch.demo.model import fit, package
 from servewatch.replay import Changed, Replay
 
 LOUD = {"warning", "drift"}
+METRICS = {
+    "wape": "WAPE: errors over units sold",
+    "mae": "mean error, units",
+    "bias": "bias, units",
+}
 HEAD = "| week | stream | status | why | known |\n| --- | --- | --- | --- | --- |\n"
+
+
+class Replayed(NamedTuple):
+    """What was told of a run: all changes but quiet beginnings, and the summary."""
+
+    changes: list[Changed]
+    summary: Mapping[str, Any]
 
 
 def tables() -> dict[str, str]:
@@ -32,27 +44,60 @@ def tables() -> dict[str, str]:
     model = fit(rows)
     baseline = package(rows, model)
     served = retail.between(rows, retail.SERVING_FROM, "9999")
-    runs = {"clean": served, "faulty": retail.break_source(served)}
+    parts = {"clean": served, "faulty": retail.break_source(served)}
+    runs = {name: replayed(part, model, baseline) for name, part in parts.items()}
     made = {
         name: HEAD
-        + "".join(
-            line(changed, is_faulty=name == "faulty")
-            for changed in changes(part, model, baseline)
-        )
-        for name, part in runs.items()
+        + "".join(line(each, is_faulty=name == "faulty") for each in run.changes)
+        for name, run in runs.items()
     }
-    return {"report": f"```text\n{baseline.report()}\n```\n"} | made
+    return {
+        "report": f"```text\n{baseline.report()}\n```\n",
+        "performance": performance(runs["clean"].summary, runs["faulty"].summary),
+    } | made
 
 
-def changes(rows: pd.DataFrame, model: Any, baseline: Baseline) -> Iterator[Changed]:
-    """Serve *rows*, replay what was served, and yield all but quiet beginnings."""
+def replayed(rows: pd.DataFrame, model: Any, baseline: Baseline) -> Replayed:
+    """Serve *rows* and replay what was served, with labels a week later."""
     predicted = model.predict(rows[list(retail.FEATURES)])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "served.csv"
         rows.assign(**{retail.PREDICTION: predicted}).to_csv(path, index=False)
-        for changed in Replay(path, baseline, timestamp=retail.TIMESTAMP):
-            if {changed.change.status, changed.change.previous} & LOUD:
-                yield changed
+        running = Replay(
+            path,
+            baseline,
+            timestamp=retail.TIMESTAMP,
+            label_delay_seconds=retail.LABEL_DELAY_SECONDS,
+        )
+        changes = [
+            changed
+            for changed in running
+            if {changed.change.status, changed.change.previous} & LOUD
+        ]
+        return Replayed(changes, running.summary())
+
+
+def performance(clean: Mapping[str, Any], faulty: Mapping[str, Any]) -> str:
+    """Give how good the model was in both runs and on evaluation, as a table."""
+    rows = [
+        "| by labels | as they were | with the dead source | on evaluation |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, words in METRICS.items():
+        found = [summary["performance"][name] for summary in (clean, faulty)]
+        cells = [figure(each) for each in (*found, found[0]["baseline"])]
+        rows.append(f"| {words} | {' | '.join(cells)} |")
+    said = [
+        f"{run['performance']['labels']:,} ({run['performance']['coverage']:.1%})"
+        for run in (clean, faulty)
+    ]
+    rows.append(f"| labels, of rows served | {' | '.join(said)} | |")
+    return "\n".join(rows) + "\n"
+
+
+def figure(metric: Mapping[str, Any]) -> str:
+    """Give a metric with its interval."""
+    return f"{metric['value']:.3g} [{metric['low']:.3g}, {metric['high']:.3g}]"
 
 
 def line(changed: Changed, *, is_faulty: bool) -> str:

@@ -51,7 +51,7 @@ def runs(packaged: tuple[Any, Baseline]) -> dict[str, list[Changed]]:
     served = retail.between(retail.read_rows(), retail.SERVING_FROM, "9999")
     parts = {"clean": served, "faulty": retail.break_source(served)}
     return {
-        name: list(replay_table.changes(part, *packaged))
+        name: replay_table.replayed(part, *packaged).changes
         for name, part in parts.items()
     }
 
@@ -112,6 +112,32 @@ def test_everything_that_is_drift_is_known_to_be_there(
     ]
 
     assert unexplained == []
+
+
+def errors(changes: list[Changed]) -> list[tuple[str, str]]:
+    """Give week and status of every change of a stream of labels, but recoveries."""
+    return [
+        (week(each), each.change.status)
+        for each in changes
+        if each.change.role == "performance" and each.change.status != "ok"
+    ]
+
+
+def test_the_labels_of_the_faulty_weeks_confirm_the_fault(
+    runs: dict[str, list[Changed]],
+) -> None:
+    found = errors(runs["faulty"])
+
+    # By the labels of four faulty weeks, and of six: each comes a week later.
+    assert found[0] == ("2010-10-04", "warning")
+    assert min(each for each, status in found if status == "drift") == "2010-10-18"
+
+
+def test_without_the_fault_only_christmas_makes_the_model_err(
+    runs: dict[str, list[Changed]],
+) -> None:
+    # By the labels of 2010-12-20, when the model predicts three times what is sold.
+    assert errors(runs["clean"])[0] == ("2010-12-27", "drift")
 
 
 def test_the_tutorial_shows_what_a_fresh_replay_says() -> None:

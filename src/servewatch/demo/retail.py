@@ -30,6 +30,8 @@ KNOWN_FROM = "2010-01-11"  # the week before looks back on a shop closed for Chr
 EVALUATION_FROM = "2010-05-03"
 SERVING_FROM = "2010-07-01"
 DEMO_ENDS = "2010-12-31"
+# What a week has sold is known when it is over: when the next week is asked for.
+LABEL_DELAY_SECONDS = 7 * 86400.0
 FAULT_FROM = "2010-09-06"
 FAULTY = ("units_mean4", "units_lag1")
 
