@@ -103,9 +103,10 @@ def unseen_variance(
 
     As though *unseen* of *rows* moved the mean by *reach*, the most that one row can or
     is to be expected to: reach^2 unseen / rows. A variance found in few rows knows
-    nothing of rare ones, and an interval by it would be certain too early: after n
-    rows without any error, 4 unseen ones make it as wide as `proportion_interval`. In
-    many rows they are nothing.
+    nothing of rare ones, and an interval by it would be certain too early: after a
+    thousand rows without any error, 4 unseen ones make it as wide as that of
+    `proportion_interval`, and three quarters of it after a million. Where much varies
+    they are soon nothing.
 
     >>> float(unseen_variance(1.0, 1000))
     0.004

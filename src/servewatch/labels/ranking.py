@@ -14,6 +14,9 @@ from servewatch.sketch.truth import SCORE_SUMS, TruthCells
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+# Of the class and of others, for the interval of an area: with fewer the average
+# precision is far from normal, and too high in the mean.
+LEAST_LABELS = 20
 UNSEEN_NATS = float(np.log(100))  # what is to be expected of an error: it had 1 %
 AREAS = {"roc_auc": roc_area, "pr_auc": pr_area}
 
@@ -27,6 +30,8 @@ def ranking(
     against all others, of those that have labels, and absent unless every class has
     a score. How classes vary together is not counted: the interval of such a mean takes
     the mean of their standard deviations, which its own cannot exceed.
+
+    An area has an interval from 20 labels of every class, and of others, on.
 
     Log loss (nats) and Brier score are exact, of labelled rows that have scores. With
     two classes the Brier score is the mean of (p - y)^2, in [0, 1], otherwise of its
@@ -91,14 +96,13 @@ def _areas(
     if not mixed:
         return {}
     atoms = atoms_of(cells.truth.score_edges)
-    # Of classes without labels nothing is known, nor then of the mean over all.
-    is_whole = len(mixed) == len(tables)
+    has_enough = min(int(table.sum(axis=0).min()) for table in tables) >= LEAST_LABELS
     found = {}
     for name, area_of in AREAS.items():
         areas = [area_of(table, atoms) for table in mixed]
         found[name] = average(
             float(np.mean([area.value for area in areas])),
-            _variance_of_mean(areas) if is_whole else 0.0,
+            _variance_of_mean(areas) if has_enough else 0.0,
             int(mixed[0].sum()),
             level,
             least=0.0,

@@ -37,10 +37,10 @@ def regression(
     mean of |e / label| over the rows whose label is not 0, which are its `rows`.
 
     Intervals are by the delta method from moments up to the fourth, with
-    `unseen_variance` for errors as large as `Truth.clip`. Those of rmse and r2 hold for
-    errors up to about t(5) in their tails; with one error in fifty ten times as large
-    as the rest, they miss in one of ten. mape has none: where labels come close to 0
-    its mean need not exist.
+    `unseen_variance` for errors as large as `Truth.clip`. With tails as heavy as those
+    of t(5), that of rmse misses in one path of twenty, which is the limit; with one
+    error in fifty ten times as large as the rest, in one of ten. mape has none: where
+    labels come close to 0 its mean need not exist.
 
     >>> from servewatch.sketch.truth import Truth
     >>> cells = TruthCells(Truth(task="regression", target="y", prediction="p"))
