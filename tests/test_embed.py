@@ -154,13 +154,9 @@ def test_what_is_no_baseline_is_refused() -> None:
         ServeWatch(Adder(), baseline=5)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "settings", [{"store": "redis://localhost"}, {"state_dir": "state"}]
-)
-def test_a_store_that_does_not_exist_is_refused(settings: dict[str, str]) -> None:
-    (name,) = settings
-    with pytest.raises(ConfigError, match=name):
-        ServeWatch(Adder(), **settings)
+def test_a_store_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigError, match="store"):
+        ServeWatch(Adder(), store="redis://localhost")
 
 
 def test_rows_of_a_call_are_counted(make: Make) -> None:

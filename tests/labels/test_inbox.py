@@ -191,7 +191,29 @@ def test_a_store_that_fails_acknowledges_nothing(tmp_path: Path) -> None:
         world.take(("a", 1))
 
     assert world.window().labels == 0
-    assert world.inbox.outcomes == {}
+    assert world.inbox.outcomes == {"failed": 1}
+    assert world.inbox.failure is not None
+
+
+def test_a_store_that_cannot_keep_costs_labels_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    world = World(file(tmp_path))
+    keep = world.store.keep
+
+    def broken(*_: object) -> int:
+        raise StoreError("the disk is full")
+
+    world.store.keep = broken  # type: ignore[assignment,method-assign]
+    world.serve("a", [1, 0])
+    assert world.inbox.outcomes == {"not_kept": 2}
+    assert world.inbox.failure is not None
+
+    world.store.keep = keep  # type: ignore[method-assign]
+    world.serve("b", [1])
+
+    assert world.inbox.failure is None
+    assert world.outcomes(("a", 1), ("b", 1)) == ["unknown", "accepted"]
 
 
 def test_who_listens_hears_the_losses_in_order(world: World) -> None:

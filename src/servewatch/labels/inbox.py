@@ -6,12 +6,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from servewatch.errors import StoreError
 from servewatch.labels.canonical import canonical
 from servewatch.record.forking import renew_after_fork
 from servewatch.sketch.scoring import Records, Scoring
@@ -75,8 +77,10 @@ class _Asked:
 class Inbox:
     """Labels of one model, joined with the predictions that wait for them.
 
-    `outcomes` counts labels by what became of them; accepted ones are counted in the
-    window that is open when they come.
+    `outcomes` counts labels by what became of them, with `failed` those that a store
+    could not take and `not_kept` predictions that it could not; accepted labels are
+    counted in the window that is open when they come. `failure` is what the store last
+    said, None while it works.
     """
 
     def __init__(
@@ -102,6 +106,7 @@ class Inbox:
         """Start anew in a child: what the parent took in, the parent counts."""
         self._store = self._store.after_fork()
         self.outcomes: Counter[str] = Counter()
+        self.failure: str | None = None
         self._lock = threading.Lock()
         self._bringing = threading.Lock()
         self._brought = -np.inf
@@ -126,12 +131,22 @@ class Inbox:
     def keep(
         self, ids: Sequence[bytes], rows: NDArray[np.int64], records: Records
     ) -> None:
-        """Keep predictions until their labels come."""
-        self._store.keep(Served(ids, rows, records, self._clock()))
+        """Keep predictions until their labels come; those that cannot be are counted.
+
+        Where the store fails nothing else is lost: rows are counted all the same.
+        """
+        try:
+            self._store.keep(Served(ids, rows, records, self._clock()))
+        except StoreError as error:
+            self.failure = str(error)
+            self.outcomes["not_kept"] += len(ids)
+        else:
+            self.failure = None
 
     def expire(self) -> None:
         """Forget predictions older than the retention."""
-        self._store.expire(self._clock() - self._retention)
+        with suppress(StoreError):  # overdue ones are unknown all the same
+            self._store.expire(self._clock() - self._retention)
 
     def totals(self) -> Counted:
         """Give what all accepted labels counted to, also before a restart."""
@@ -223,7 +238,14 @@ class Inbox:
             found[:] = [(counted, settled)]
             return counted
 
-        settled = self._store.settle(late, at, count)
+        try:
+            settled = self._store.settle(late, at, count)
+        except StoreError as error:
+            self.failure = str(error)
+            with self._lock:
+                self.outcomes["failed"] += len(late)
+            raise
+        self.failure = None
         if found and settled.accepted.size:
             (counts, sums), taken = found[0]
             with self._lock:
