@@ -94,9 +94,16 @@ class SchemaChange:
     column that is informational is named but does not gate.
     """
 
-    def __init__(self, columns: Sequence[Watched], unknown: slice) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Watched],
+        unknown: slice,
+        *,
+        unknown_gates: bool = True,
+    ) -> None:
         """Watch *columns*, and rows with columns that the baseline lacks."""
         self.columns, self._unknown = columns, unknown
+        self._unknown_gates = unknown_gates
         self.found: tuple[str, ...] = ()
         self.found_public: tuple[str, ...] = ()
         self.is_gating = False
@@ -128,7 +135,8 @@ class SchemaChange:
             # Names that callers made up are for those only who may see values.
             self.found = (*found, *([f"new columns: {unknown}"] if is_new else ()))
             self.found_public = (*found, *(["new columns"] if is_new else ()))
-            self.is_gating = is_new or bool((self._gates & (absent | odd)).any())
+            own = bool((self._gates & (absent | odd)).any())
+            self.is_gating = own or (is_new and self._unknown_gates)
 
 
 def is_most(

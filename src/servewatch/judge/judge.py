@@ -32,7 +32,8 @@ class Judge:
 
     Only `observe` changes it, so how often anybody looks is of no consequence. `on`
     (3, J) says which severities of which streams are established, `dataset_on` (2,)
-    the same for all streams together.
+    the same for all streams together. `drifts_elsewhere` is set by whoever judges what
+    is no stream and has found it drifting as of the last block.
     """
 
     def __init__(
@@ -43,8 +44,13 @@ class Judge:
         *,
         columns: Sequence[Watched] = (),
         unknown: slice = slice(0, 0),
+        unknown_gates: bool = True,
     ) -> None:
-        """Judge *streams* over *cells* cells; guards watch *columns*."""
+        """Judge *streams* over *cells* cells; guards watch *columns*.
+
+        *unknown* are the cells of rows with columns that the baseline lacks, which gate
+        or not.
+        """
         gating = sum(stream.gates for stream in streams)
         self.config = config
         self.panel = Panel(streams, cells, config, gating)
@@ -65,7 +71,7 @@ class Judge:
             warmup_deff=config.warmup_deff,
         )
         self.source_down = SourceDown(columns)
-        self.schema_change = SchemaChange(columns, unknown)
+        self.schema_change = SchemaChange(columns, unknown, unknown_gates=unknown_gates)
         self.silence = Silence(rows=self.n_min, seconds=config.horizon_seconds)
         self.envelope = Envelope(streams, config.tolerance_warn, self.height)
         self.on = np.zeros((3, len(streams)), dtype=bool)
@@ -79,6 +85,7 @@ class Judge:
             rows=ceil(2 * self.n_min * config.slow_deff),
         )
         self.blocks = 0
+        self.drifts_elsewhere = False
         self._guarded = np.array([column.gates for column in columns], dtype=bool)
         self._counts_in = np.array([stream.gates for stream in streams], dtype=float)
         self.not_judged = np.array([self._is_deaf(stream) for stream in streams])
@@ -177,6 +184,7 @@ class Judge:
             or self.dataset_on[DRIFT]
             or self.schema_change.is_gating
             or (self.source_down.lasting & self._guarded).any()
+            or self.drifts_elsewhere
         )
 
     def signature(self) -> bytes:

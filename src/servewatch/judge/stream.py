@@ -23,7 +23,7 @@ Family = Literal[
 
 
 RESERVED = frozenset({"dataset", "schema", "duplicates", "errors", "latency", "error"})
-PREFIXES = ("error/", "calibration/", "group:", "floor/")
+PREFIXES = ("error/", "calibration/", "group:", "floor/", "detector/")
 QUALITY = ("missing", "unseen", "invalid", "range")
 ESCAPE = "column:"
 

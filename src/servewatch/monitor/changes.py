@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from servewatch.judge.summary import verdicts
 from servewatch.monitor.incidents import rank
 from servewatch.monitor.report import Change
 from servewatch.record.guard import Faults, guarded
@@ -14,6 +13,7 @@ from servewatch.record.guard import Faults, guarded
 if TYPE_CHECKING:
     from servewatch.judge.judge import Judge
     from servewatch.judge.verdict import Status
+    from servewatch.monitor.judgement import Judgement
 
 
 @dataclass
@@ -29,16 +29,16 @@ class Changes:
         """Start as if nothing had been told yet."""
         self._statuses, self._signature = {}, None
 
-    def tell(self, judge: Judge, at: float) -> None:
+    def tell(self, judgement: Judgement, judge: Judge, at: float) -> None:
         """Compare with the block before and tell every listener what changed.
 
         Likelier causes are told of before their consequences.
         """
-        signature = judge.signature()
+        signature = judgement.signature(judge)
         if signature == self._signature:
             return
         self._signature = signature
-        for verdict in sorted(verdicts(judge), key=rank):
+        for verdict in sorted(judgement.verdicts(judge), key=rank):
             previous = self._statuses.get(verdict.name, "insufficient_data")
             self._statuses[verdict.name] = verdict.status
             if verdict.status == previous:

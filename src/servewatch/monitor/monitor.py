@@ -8,15 +8,13 @@ from os import getpid
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from servewatch.baseline.performance_streams import performance_streams
-from servewatch.baseline.streams import streams, watched
-from servewatch.judge.judge import Judge
 from servewatch.judge.state import pack_judge, unpack_judge
 from servewatch.judge.stream import Block
 from servewatch.monitor.changes import Changes
 from servewatch.monitor.health import Health
-from servewatch.monitor.reporting import Labels, Reporter
-from servewatch.monitor.service import service_streams
+from servewatch.monitor.judging import judge_of
+from servewatch.monitor.kpis import Kpis
+from servewatch.monitor.reporting import Reporter
 from servewatch.record.forking import renew_after_fork
 from servewatch.sketch.blocks import block_number
 from servewatch.sketch.layout import NO_COLUMNS
@@ -24,10 +22,13 @@ from servewatch.sketch.window import Window
 from servewatch.store.protocol import Sealed
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from servewatch.baseline import Baseline
     from servewatch.config import Config
-    from servewatch.judge.guards import Watched
     from servewatch.labels.inbox import Inbox
+    from servewatch.monitor.judgement import Labels
     from servewatch.monitor.report import Change, Report
     from servewatch.record.drain import Drain
     from servewatch.record.totals import Totals
@@ -72,13 +73,15 @@ class Monitor:
             worker,
         )
         self._lock = RLock()
-        self.judge = self._new_judge()
+        self.judge = judge_of(baseline, self.layout, config)
+        self.kpis = Kpis()
         self._reporter = Reporter(
             config,
             baseline,
             self.layout,
             totals,
             n_min=self.judge.n_min,
+            kpis=self.kpis,
             labels=labels if inbox is None else inbox,
         )
         self._changes = Changes(totals)
@@ -89,6 +92,8 @@ class Monitor:
         if inbox is not None:
             drain.await_labels(inbox.keep, config.id_from)
             inbox.flush = self.flush
+            if config.detectors:
+                inbox.listener = self._detect
         self.own_cost: Callable[[], Mapping[str, float]] = dict
         self._active = clock()
         self._health = Health(totals, self._active)
@@ -108,7 +113,7 @@ class Monitor:
         self._lock = RLock()
         self._store = self._store.after_fork()
         self._worker = f"{self._worker}-{getpid()}"
-        self.judge = self._new_judge()
+        self.judge = judge_of(self.baseline, self.layout, self.config)
         self._reporter = self._reporter.renewed()
         self._changes.forget()
         self._failures = 0
@@ -116,24 +121,9 @@ class Monitor:
         self._window = Window.empty(self.layout, 0.0, 0.0)
         self._resume()
 
-    def _new_judge(self) -> Judge:
-        content = None if self.baseline is None else self.baseline.content
-        found = service_streams(content, self.layout, self.config)
-        columns: tuple[Watched, ...] = ()
-        if content is not None:
-            found = (
-                *streams(content, self.layout, self.config),
-                *performance_streams(content, self.layout, self.config),
-                *found,
-            )
-            columns = watched(content, self.layout, self.config)
-        return Judge(
-            found,
-            self.layout.size,
-            self.config,
-            columns=columns,
-            unknown=self.layout.service("unknown_columns"),
-        )
+    def _detect(self, losses: NDArray[np.float64]) -> None:
+        """Have the detectors of the process that this is hear of *losses*."""
+        self._reporter.judgement.detectors.take(losses)
 
     def add_listener(self, listener: Listener) -> None:
         """Have *listener* called with every change of state, in the ticking thread."""
@@ -238,8 +228,8 @@ class Monitor:
             taken = self._write(parts, window, self._evidence)
         self._failures = 0
         if taken:
-            self._reporter.add(window)
-            self._changes.tell(self.judge, window.end)
+            self._reporter.add(window, self.judge)
+            self._changes.tell(self._reporter.judgement, self.judge, window.end)
             return
         last = self._store.last()  # another holder sealed it: its evidence is the truth
         self._sealed = None if last is None else last[0]

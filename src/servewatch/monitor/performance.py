@@ -16,6 +16,8 @@ from servewatch.labels.estimate_loss import estimate_loss
 from servewatch.labels.fairness import Fairness, fairness
 from servewatch.labels.metric import Metric, measure, per_class
 from servewatch.labels.selection import Selection, selection
+from servewatch.monitor.detection import Detection
+from servewatch.monitor.report import iso
 from servewatch.sketch.bins import SPECIALS
 from servewatch.sketch.recent import Recent
 
@@ -47,7 +49,7 @@ class Performance:
     `labels` came of `served` rows; `unknown` says why nobody knows how good the model
     is now, None where somebody does. `metrics` are by name, `estimated` without labels,
     `per_class` since deployment; `matrix` (K, K) is the confusion by label and
-    prediction of `classes`, empty for numbers.
+    prediction of `classes`, empty for numbers; `detectors` are by name.
     """
 
     task: str
@@ -62,6 +64,7 @@ class Performance:
     per_class: Mapping[str, Mapping[str, Metric]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     matrix: tuple[tuple[int, ...], ...] = ()
+    detectors: Mapping[str, Detection] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float | None:
@@ -82,6 +85,14 @@ class Performance:
             "median_delay_seconds": _rounded(self.selection.median_delay_seconds),
             "unknown": self.unknown,
             "estimated": _estimated(self.estimated),
+            "detectors": {
+                name: {
+                    "changes": detection.changes,
+                    "seen": detection.seen,
+                    "since": iso(detection.since),
+                }
+                for name, detection in self.detectors.items()
+            },
         }
         if not detail:
             return found

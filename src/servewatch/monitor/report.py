@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from servewatch.monitor.kpis import Kpi
     from servewatch.monitor.performance import Performance
 
 Status = Literal["ok", "warning", "drift", "insufficient_data"]
@@ -38,7 +39,9 @@ class StreamReport:
     the horizon; `rows_to_detect` how many rows a material change would take to show;
     `reason` says in a word why a status is what it is where the evidence alone does not
     (`slow`, `not_judged`, `source_down`, `schema`, `envelope`, `informational`, ...).
-    `cause_public` is the cause without values: no bin edge, no category.
+    `cause_public` is the cause without values: no bin edge, no category. Of a feature
+    that moved, `influence` in [0, 1] is how much the prediction depends on it, as far
+    as the baseline knows, and `matters` a sentence about that.
     """
 
     name: str
@@ -57,6 +60,8 @@ class StreamReport:
     reason: str | None = None
     missing_share: float | None = None
     distances: Mapping[str, Distance] = field(default_factory=dict)
+    influence: float | None = None
+    matters: str | None = None
 
     def to_dict(self, *, detail: bool = True) -> dict[str, Any]:
         """Give plain JSON values; without *detail* the cause names no value."""
@@ -71,6 +76,8 @@ class StreamReport:
             "established": self.established,
             "cause": self.cause if detail else self.cause_public,
             "reason": self.reason,
+            "influence": self.influence,
+            "matters": self.matters,
             "rows": self.rows,
             "rows_to_detect": self.rows_to_detect,
             "design_effect": effect,
@@ -143,7 +150,8 @@ class Report:
     `accounting` is received = recorded + sampled_out + dropped + pending, in rows;
     `incidents` groups streams that changed together; `notes` are sentences for people
     (no time order, season not covered, no baseline ...); `performance` is None where no
-    labels can be compared.
+    labels can be compared; `kpis` are the user's own numbers by name, and
+    `kpis_refused` how many could not be taken.
     """
 
     status: Status
@@ -157,6 +165,8 @@ class Report:
     streams: Sequence[StreamReport] = ()
     incidents: Sequence[Mapping[str, Any]] = ()
     performance: Performance | None = None
+    kpis: Mapping[str, Kpi] = field(default_factory=dict)
+    kpis_refused: int = 0
     latency: Mapping[str, Any] = field(default_factory=dict)
     accounting: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
@@ -165,8 +175,8 @@ class Report:
     def to_dict(self, *, detail: bool = True) -> dict[str, Any]:
         """Give plain JSON values, finite throughout.
 
-        Without *detail* no cause names a value, and the notes stay out: they may
-        name a category or an edge.
+        Without *detail* no cause names a value, and the notes stay out, for they may
+        name a category or an edge, and the KPIs, which are the user's own.
         """
         return {
             "status": self.status,
@@ -183,6 +193,10 @@ class Report:
             "performance": {}
             if self.performance is None
             else self.performance.to_dict(detail=detail),
+            "kpis": {name: kpi.to_dict() for name, kpi in self.kpis.items()}
+            if detail
+            else {},
+            "kpis_refused": self.kpis_refused,
             "latency": dict(self.latency),
             "accounting": dict(self.accounting),
             "notes": list(self.notes) if detail else [],

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from math import inf, isnan
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from servewatch.judge.stream import stream_name
-from servewatch.judge.summary import verdicts
 from servewatch.judge.verdict import Verdict, overall
 from servewatch.monitor.incidents import incidents
-from servewatch.monitor.performance import Performance, Performances
+from servewatch.monitor.judgement import Judgement
 from servewatch.monitor.report import (
+    Distance,
     GateReport,
     GateVerdict,
     Report,
@@ -20,8 +19,11 @@ from servewatch.monitor.report import (
     StreamReport,
 )
 from servewatch.monitor.shapes import Shapes
-from servewatch.record.guard import guarded
-from servewatch.sketch.bins import SPECIALS
+from servewatch.monitor.stream_reports import (
+    matters_of,
+    missing_shares,
+    stream_reports,
+)
 from servewatch.sketch.latency import quantile_bounds
 from servewatch.sketch.recent import Recent
 
@@ -31,10 +33,11 @@ if TYPE_CHECKING:
     from servewatch.baseline import Baseline
     from servewatch.config import Config
     from servewatch.judge.judge import Judge
+    from servewatch.monitor.judgement import Labels
+    from servewatch.monitor.kpis import Kpis
     from servewatch.record.totals import Totals
     from servewatch.sketch.layout import Layout
     from servewatch.sketch.window import Window
-    from servewatch.store.waiting import Counted
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 DURATIONS = {
@@ -42,20 +45,7 @@ DURATIONS = {
     "first_byte": "first_byte_seconds",
     "inference": "inference_seconds",
 }
-TELL_SECONDS = 1.0
-BREAKING = frozenset({"missing", "unseen", "invalid", "range", "schema"})
 _SHARES = np.array(list(QUANTILES.values()))
-
-
-class Labels(Protocol):
-    """Whoever takes labels: the inbox, or a replay."""
-
-    @property
-    def outcomes(self) -> Mapping[str, int]:
-        """Labels by what became of them; those that are compared are `accepted`."""
-
-    def totals(self) -> Counted:
-        """Give what all accepted labels counted to since deployment."""
 
 
 class Reporter:
@@ -69,19 +59,17 @@ class Reporter:
         totals: Totals,
         *,
         n_min: int,
+        kpis: Kpis,
         labels: Labels | None = None,
     ) -> None:
         """Report on *baseline*'s columns, if there is one; *n_min* as the judge's.
 
-        *labels* knows the labels since deployment.
+        *labels* knows the labels since deployment, *kpis* the user's own numbers.
         """
         self._n_min = n_min
         self._labels = labels
-        self._performances: Performances | None = None
-        if baseline is not None and labels is not None:
-            self._performances = Performances(baseline, config, n_min)
-        self._performance: Performance | None = None
-        self._taken, self._told = -1, -inf
+        self.judgement = Judgement(config, baseline, labels, totals, n_min=n_min)
+        self._kpis = kpis
         self._config, self._baseline, self._layout = config, baseline, layout
         self._totals = totals
         profiles = () if baseline is None else baseline.content.columns
@@ -95,8 +83,8 @@ class Reporter:
         self._incidents: Sequence[Mapping[str, Any]] = ()
         self._left_out: Sequence[str] = ()
 
-    def add(self, window: Window) -> None:
-        """Take in a sealed block."""
+    def add(self, window: Window, judge: Judge) -> None:
+        """Take in a sealed block that *judge* has observed."""
         if self._recent is None:
             self._recent = Recent(
                 self._layout.size,
@@ -106,8 +94,7 @@ class Reporter:
         if self._first is None:
             self._first = window.start
         self._recent.add(window.start, window.end, window.rows, window.counts)
-        if self._performances is not None:
-            self._performances.add(window)
+        self.judgement.add(window, judge)
 
     def renewed(self) -> Reporter:
         """Give one that has seen nothing yet."""
@@ -117,6 +104,7 @@ class Reporter:
             self._layout,
             self._totals,
             n_min=self._n_min,
+            kpis=self._kpis,
             labels=self._labels,
         )
 
@@ -128,16 +116,9 @@ class Reporter:
         Labels that came since the last block are told at once where it *is_asked* for
         by the user, else a second later at most: telling takes some milliseconds.
         """
-        taken = 0 if self._labels is None else self._labels.outcomes["accepted"]
-        is_new = self._block != judge.blocks
-        if is_new:
+        if self._block != judge.blocks:
             self._renew(judge)
             self._block = judge.blocks
-        is_due = is_asked or abs(at - self._told) >= TELL_SECONDS
-        if is_new or (self._taken != taken and is_due):
-            with guarded(self._totals, "performance"):  # drift is told all the same
-                self._renew_performance(judge)
-            self._taken, self._told = taken, at
         status = self._status
         reason = None
         if status == "insufficient_data":
@@ -154,7 +135,9 @@ class Reporter:
             stale=at - active > self._config.stale_seconds,
             streams=self._streams,
             incidents=self._incidents,
-            performance=self._performance,
+            performance=self.judgement.performance(judge, at, is_asked=is_asked),
+            kpis=self._kpis.snapshot(),
+            kpis_refused=self._kpis.refused,
             latency=self._latency(),
             accounting=accounting,
             notes=() if self._baseline is None else self._baseline.notes,
@@ -162,69 +145,26 @@ class Reporter:
         )
 
     def _renew(self, judge: Judge) -> None:
-        self._verdicts = verdicts(judge)
-        self._status = overall(self._verdicts)
-        self._incidents = incidents(self._verdicts)
+        found = self._verdicts = self.judgement.verdicts(judge)
+        self._status = overall(found)
         self._left_out = [
             stream.name
-            for stream in self._verdicts
+            for stream in found
             if stream.gates and stream.family == "values" and not stream.holds
         ]
-        effects = {verdict.name: verdict.design_effect for verdict in self._verdicts}
-        distances: dict[str, Any] = {}
+        effects = {verdict.name: verdict.design_effect for verdict in found}
+        distances: dict[str, dict[str, Distance]] = {}
         missing: dict[str, float] = {}
         if self._recent is not None:
             distances = self._shapes.measure(self._recent.counts, effects)
-            missing = self._missing_shares(self._recent)
-        self._streams = [
-            StreamReport(
-                name=verdict.name,
-                role=verdict.role,
-                status=verdict.status,
-                evidence=verdict.evidence,
-                threshold=verdict.threshold,
-                rows=verdict.rows,
-                rows_to_detect=verdict.rows_to_detect,
-                design_effect=verdict.design_effect,
-                gates=verdict.gates,
-                since=verdict.since,
-                established=verdict.established,
-                cause=verdict.cause,
-                cause_public=verdict.cause_public,
-                reason=verdict.reason,
-                missing_share=missing.get(verdict.name),
-                distances=distances.get(verdict.name, {}),
-            )
-            for verdict in self._verdicts
-        ]
-
-    def _renew_performance(self, judge: Judge) -> None:
-        if self._performances is None or self._labels is None:
-            return
-        broken = next(
-            (
-                f"{verdict.name} drifts: rows are not like those of the evaluation"
-                for verdict in self._verdicts
-                if verdict.status == "drift" and verdict.family in BREAKING
-            ),
-            None,
+            missing = missing_shares(self._layout, self._recent)
+        influences, error = self.judgement.influences, self.judgement.error(judge)
+        matter = matters_of(found, distances, influences, error)
+        scores = {name: each.score or 0.0 for name, each in matter.items()}
+        self._incidents = incidents(found, scores)
+        self._streams = stream_reports(
+            found, distances=distances, missing=missing, matter=matter
         )
-        self._performance = self._performances.report(
-            self._labels.totals(), has_stopped=judge.silence.is_on, reason=broken
-        )
-
-    def _missing_shares(self, recent: Recent) -> dict[str, float]:
-        """Give the recent share of missing values by the name of its stream."""
-        found: dict[str, float] = {}
-        layout = self._layout
-        for column, bins in zip(layout.schema.columns, layout.bins, strict=True):
-            start = layout.spans[column.name].start
-            everything = slice(start, start + bins.ordinary + len(SPECIALS))
-            total = int(recent.counts[everything].sum())
-            if total:
-                missing = int(recent.counts[start + bins.ordinary])
-                found[stream_name(column.name, "missing")] = missing / total
-        return found
 
     def _why_open(self) -> str:
         if self._baseline is None:
