@@ -57,7 +57,8 @@ class Floors:
     a bad week. Each count has an interval that holds however often it is looked at, at
     level 1 - *alarms_per_day* / (2 floors), and at most one begins a day: this is why
     the budget holds. What a longer count shows is taken back once a later one has
-    established, at the same level, that the metric is on the good side again.
+    established, at the same level, that the metric is on the good side again. `fallen`
+    and `since`, the metrics since deployment, are by name; `labels` came in all.
 
     Intervals of shares (accuracy, recall, ...) are exact, all others asymptotic, see
     `servewatch.judge.confidence`; both want rows that are independent of each other. A
@@ -90,7 +91,8 @@ class Floors:
         self._level = 1 - min(alarms_per_day / (2 * max(len(floors), 1)), MOST_ALPHA)
         self._last: tuple[float, int] | None = None
         self.beginnings: list[Beginning] = []
-        self.rows: dict[str, int] = {}
+        self.labels = 0
+        self.since: Mapping[str, Metric] = {}
         self.fallen: dict[str, Fallen] = {}
 
     def update(self, counts: Ints, sums: Floats, *, at: float, block: int) -> None:
@@ -98,13 +100,13 @@ class Floors:
 
         *at* is the end of the block numbered *block*, Unix seconds.
         """
-        since = self._measured(counts, sums)
-        spans: list[tuple[float | None, Mapping[str, Metric]]] = [(None, since)]
+        self.labels = int(self._cells.of("delay", counts).sum())
+        self.since = self._measured(counts, sums)
+        spans: list[tuple[float | None, Mapping[str, Metric]]] = [(None, self.since)]
         for begun in self.beginnings:
             later = self._measured(counts - begun.counts, sums - begun.sums)
             spans.append((begun.at, later))
         for name, limit in self.limits.items():
-            self.rows[name] = since[name].rows if name in since else 0
             before = self.fallen.pop(name, None)
             noticed = (at, block) if before is None else before.noticed
             for begin, metrics in spans:
@@ -126,14 +128,13 @@ class Floors:
         Not at the very start, where it would be the same as since deployment: a process
         that starts again and again must not begin a count each time.
         """
-        labels = int(self._cells.of("delay", counts).sum())
         if self._last is not None:
             last, then = self._last
-            if at - last < PERIOD_SECONDS or labels - then < PERIOD_LABELS:
+            if at - last < PERIOD_SECONDS or self.labels - then < PERIOD_LABELS:
                 return
             self.beginnings.append(Beginning(at, counts.copy(), sums.copy()))
             del self.beginnings[:-KEPT]
-        self._last = at, labels
+        self._last = at, self.labels
 
 
 def is_ceiling(name: str) -> bool:
