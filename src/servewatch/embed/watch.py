@@ -216,6 +216,21 @@ class ServeWatch(StandIn):
         refused = (a for a in answers if a.outcome not in {"accepted", "duplicate"})
         return next(refused, answers[0])
 
+    def kpi(self, name: str, value: float, id: str | None = None) -> None:  # noqa: A002 - the public name
+        """Add *value* to the number of your own called *name*, such as "revenue".
+
+        At most 64 names of 1 to 64 characters; nothing is raised, and what is no finite
+        number is counted as refused. *id* says that it belongs to a prediction; that is
+        counted and the id neither looked up nor kept. Takes less than a microsecond.
+
+        >>> watch = ServeWatch()
+        >>> watch.kpi("revenue", 12.5)
+        >>> watch.report().kpis["revenue"].sum
+        12.5
+        >>> watch.close()
+        """
+        self.monitor.kpis.note(name, value, id)
+
     def report(self) -> Report:
         """Give the Report with everything recorded up to now."""
         return self.monitor.report()
