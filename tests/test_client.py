@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from servewatch.client import Client, LabelAnswer, LabelAnswers, Unreachable, ba
 from servewatch.errors import GateError
 
 Serve = Callable[..., str]
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @pytest.fixture
@@ -19,7 +21,12 @@ def serve() -> Iterator[Serve]:
     """Answer every request on a loopback port with one body; gives the base URL."""
     servers: list[ThreadingHTTPServer] = []
 
-    def start(body: bytes, status: int = 200, seen: list[Any] | None = None) -> str:
+    def start(
+        body: bytes,
+        status: int = 200,
+        seen: list[Any] | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> str:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if seen is not None:
@@ -34,6 +41,8 @@ def serve() -> Iterator[Serve]:
                 if seen is not None:
                     seen.append((self.path, json.loads(sent)))
                 self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -71,13 +80,17 @@ def test_a_token_never_shows_in_a_repr() -> None:
     assert "s3cret" not in repr(Client(base="http://x", token="s3cret"))
 
 
-def test_post_sends_json(serve: Serve) -> None:
+@pytest.mark.parametrize("given", ["order-7", None])
+def test_predictions_are_named_by_the_header_of_the_answer(
+    serve: Serve, given: str | None
+) -> None:
     seen: list[Any] = []
-    base = serve(b"[2.5]", seen=seen)
+    headers = {} if given is None else {"X-Prediction-Id": given}
+    base = serve(b"[2.5]", seen=seen, headers=headers)
 
-    body = Client(base=base).post("/predict", [{"price": None}])
+    named = Client(base=base).predict("/predict", [{"price": None}])
 
-    assert body == b"[2.5]"
+    assert named == given
     assert seen == [("/predict", [{"price": None}])]
 
 
@@ -145,7 +158,7 @@ def test_who_takes_no_labels_says_whether_to_come_back(
 
 def test_a_redirect_of_a_post_is_no_answer(serve: Serve) -> None:
     with pytest.raises(GateError, match="found '307"):
-        Client(base=serve(b"[2.5]", 307)).post("/predict", [])
+        Client(base=serve(b"[2.5]", 307)).predict("/predict", [])
 
 
 @pytest.mark.parametrize(

@@ -84,13 +84,11 @@ def performance(clean: Mapping[str, Any], faulty: Mapping[str, Any]) -> str:
         "| --- | --- | --- | --- |",
     ]
     for name, words in METRICS.items():
-        found = [summary["performance"][name] for summary in (clean, faulty)]
-        cells = [figure(each) for each in (*found, found[0]["baseline"])]
+        runs = [summary["performance"][name] for summary in (clean, faulty)]
+        cells = [figure(each) for each in (*runs, runs[0]["baseline"])]
         rows.append(f"| {words} | {' | '.join(cells)} |")
-    said = [
-        f"{run['performance']['labels']:,} ({run['performance']['coverage']:.1%})"
-        for run in (clean, faulty)
-    ]
+    found = [summary["performance"] for summary in (clean, faulty)]
+    said = [f"{p['labels']:,} ({100 * p['coverage']:.1f} %)" for p in found]
     rows.append(f"| labels, of rows served | {' | '.join(said)} | |")
     return "\n".join(rows) + "\n"
 

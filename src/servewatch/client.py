@@ -20,6 +20,7 @@ from servewatch.errors import GateError
 ANSWER_BYTES = 64 * 1024 * 1024  # a thousand streams are two megabytes
 # Of a proxy or a busy server: the same question may get an answer later.
 BUSY = {429, 502, 503, 504}
+ID_HEADER = "x-prediction-id"  # unless the server's settings name another
 
 
 class Answered(NamedTuple):
@@ -28,6 +29,7 @@ class Answered(NamedTuple):
     status: int
     reason: str
     body: bytes
+    prediction_id: str | None = None
 
 
 class LabelAnswer(msgspec.Struct):
@@ -79,11 +81,14 @@ class Client:
 
     def get(self, route: str) -> bytes:
         """Give the body that *route* answers with. Raises `GateError`."""
-        return self._sent(route, None)
+        return self._sent(route, None).body
 
-    def post(self, route: str, value: object) -> bytes:
-        """Send *value* as JSON and give the body of the answer. Raises `GateError`."""
-        return self._sent(route, msgspec.json.encode(value))
+    def predict(self, route: str, rows: object) -> str | None:
+        """Send *rows* as JSON to a model; give the id that labels name them by.
+
+        None where nobody gave one. Raises `GateError`.
+        """
+        return self._sent(route, msgspec.json.encode(rows)).prediction_id
 
     def feedback(self, labels: bytes) -> LabelAnswers:
         """Send a JSON list of labels; give what became of each, refused ones too.
@@ -105,7 +110,7 @@ class Client:
             remedy=problem.remedy,
         )
 
-    def _sent(self, route: str, body: bytes | None) -> bytes:
+    def _sent(self, route: str, body: bytes | None) -> Answered:
         answered = self._exchanged(route, body)
         if not 200 <= answered.status < 300:
             raise GateError(
@@ -115,7 +120,7 @@ class Client:
                 expected="200 OK",
                 remedy=_remedy(answered.status),
             )
-        return answered.body
+        return answered
 
     def _exchanged(self, route: str, body: bytes | None) -> Answered:
         """Give the answer; raises `Unreachable` where there is none."""
@@ -127,7 +132,8 @@ class Client:
         )
         try:
             with opener(self.base).open(request, timeout=self.timeout_seconds) as got:
-                return Answered(got.status, got.reason, got.read(ANSWER_BYTES))
+                named = got.headers.get(ID_HEADER)
+                return Answered(got.status, got.reason, got.read(ANSWER_BYTES), named)
         except HTTPError as error:
             with error:
                 return Answered(error.code, error.reason, error.read(ANSWER_BYTES))

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from rich.text import Text
 
-from servewatch.cli.demo import condensed, metric_lines, sentence
-from servewatch.demo.story import Turn
+from servewatch.cli.demo import by_labels, condensed, metric_lines, sentence
+from servewatch.demo.narrator import ByLabels, Turn
 
 ANSWER: dict[str, Any] = {
     "status": "drift",
@@ -55,6 +55,41 @@ def test_a_turn_without_a_reason_is_one_line() -> None:
     turn = Turn("2010-09-13", "price", "ok", "drift", None, None, None)
 
     assert plain(turn) == ["2010-09-13  ok: price"]
+
+
+def test_a_turn_of_labels_says_which_how_good_and_what_drifts_beside() -> None:
+    turn = Turn(
+        week="2010-10-11",
+        stream="error/relative",
+        status="warning",
+        previous="ok",
+        since="2010-09-06",
+        cause="larger errors",
+        known=None,
+        labels=ByLabels("2010-10-04", "WAPE 0.62", ["units_lag1/missing", "price"]),
+    )
+
+    assert plain(turn) == [
+        "2010-10-11  warning: error/relative since the labels of 2010-09-06",
+        "            why: larger errors",
+        "            up to the labels of 2010-10-04: WAPE 0.62",
+        "            drifting beside it: units_lag1/missing, price",
+    ]
+
+
+def test_the_end_says_how_good_the_model_was() -> None:
+    wape = {"value": 0.568, "low": 0.55, "high": 0.58, "labels": 6250}
+    whole = wape | {"coverage": 0.9615, "baseline": {"value": 0.438}}
+
+    assert Text.from_markup(by_labels({"wape": whole})).plain == (
+        "WAPE since July, errors over units sold: 0.57 [0.55, 0.58] of 6,250 labels "
+        "(coverage 96 %); 0.44 on evaluation"
+    )
+
+
+@pytest.mark.parametrize("wape", [None, {"low": None}])
+def test_without_labels_the_end_does_not_say_it(wape: dict[str, Any] | None) -> None:
+    assert by_labels({} if wape is None else {"wape": wape}) == ""
 
 
 def test_the_condensed_answer_holds_only_what_is_not_ok() -> None:

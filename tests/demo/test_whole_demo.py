@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -37,6 +38,58 @@ def test_the_demo_finds_the_fault_since_its_first_week(
         "            why: units_mean4: missing values: 0 % -> 100 % of rows\n"
         "            known: the fault"
     ) in faulty
+
+
+def test_the_labels_confirm_the_fault_and_name_the_features_beside_it(
+    done: subprocess.CompletedProcess[str],
+) -> None:
+    _, _, faulty = done.stdout.partition("2. The same weeks")
+
+    assert re.search(
+        r"drift: error/\w+ since the labels of 2010-\S+\n"
+        r" +why: error/.*labelled rows\n"
+        r" +up to the labels of 2010-.*: WAPE 0\.6.* 0\.44 on evaluation\n"
+        r" +drifting beside it: units_\w+/missing, units_\w+/missing\n"
+        r" +known: follows from the fault",
+        faulty,
+    )
+
+
+def test_without_the_fault_christmas_is_drift_by_its_labels(
+    done: subprocess.CompletedProcess[str],
+) -> None:
+    clean, _, _ = done.stdout.partition("2. The same weeks")
+
+    errors = re.findall(r"(\w+): error/\w+ since the labels of (\S+)\n", clean)
+    assert errors == [("drift", "2010-12-20")]
+
+
+def test_both_runs_end_with_how_good_the_model_was(
+    done: subprocess.CompletedProcess[str],
+) -> None:
+    found = re.findall(
+        r"WAPE since July, errors over units sold: (0\.\d\d) \[.*\] of [\d,]+ labels "
+        r"\(coverage \d+ %\); 0\.44 on evaluation\n",
+        done.stdout,
+    )
+
+    assert len(found) == 2
+    clean, faulty = map(float, found)
+    assert clean < 0.5 < faulty
+
+
+def test_whatever_is_told_of_a_stream_is_known_beforehand(
+    done: subprocess.CompletedProcess[str],
+) -> None:
+    told = re.split(r"\n(?=\S)", done.stdout)
+    loud = [
+        each
+        for each in told
+        if re.match(r"\S+  (warning|drift): ", each) and ": overall" not in each
+    ]
+
+    assert loud
+    assert [each for each in loud if " known: " not in each] == []
 
 
 def test_before_the_fault_nothing_is_drift(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from servewatch.client import Client
-    from servewatch.demo.story import Turn
+    from servewatch.demo.narrator import Turn
 
 PACKAGES = ("fastapi", "pandas", "sklearn", "uvicorn")
 METRICS = (
@@ -47,7 +47,8 @@ def demo(
     Trains a model on two years of a shop's weekly sales, packages its baseline, serves
     it with FastAPI on this machine, and sends it July to December 2010 over HTTP, week
     by week: first as they were, then with a source of features that dies in September.
-    Prints what ServeWatch says, and what is known to be true.
+    What each week really sold follows a week later. Prints what ServeWatch says, and
+    what is known to be true.
 
     For example:
 
@@ -95,8 +96,9 @@ def _prepare(folder: Path, rows: pd.DataFrame) -> None:
 def _run(
     folder: Path, rows: pd.DataFrame, *, speed: float, is_faulty: bool, keep: bool
 ) -> None:
+    from servewatch.demo.narrator import Narrator
     from servewatch.demo.server import served
-    from servewatch.demo.story import Narrator, send_weeks
+    from servewatch.demo.story import send_weeks
 
     console = stdout()
     weeks = int(rows["week"].nunique())
@@ -129,14 +131,37 @@ def _run(
 
 def sentence(turn: Turn) -> str:
     """Give a turn as rich markup: when, what, since when, why, and what is known."""
-    since = "" if turn.since is None else f" since the week of {turn.since}"
+    labels = turn.labels
+    what = "week" if labels is None else "labels"
+    since = "" if turn.since is None else f" since the {what} of {turn.since}"
     stream = f"[bold]{escape(turn.stream)}[/]"
     lines = [f"[dim]{turn.week}[/]  {styled(turn.status)}: {stream}{since}"]
     if turn.cause:
         lines.append(f"            why: {escape(turn.cause)}")
+    if labels is not None:
+        if labels.measured:
+            said = f"up to the labels of {labels.week}: {labels.measured}"
+            lines.append(f"            {escape(said)}")
+        if labels.beside:
+            names = escape(", ".join(labels.beside))
+            lines.append(f"            drifting beside it: {names}")
     if turn.known:
         lines.append(f"            known: {escape(turn.known)}")
     return "\n".join(lines)
+
+
+def by_labels(performance: Mapping[str, Any]) -> str:
+    """Say how good the model was since July; nothing where labels do not say it."""
+    from servewatch.demo.narrator import METRIC, with_interval
+
+    metric = performance.get(METRIC)
+    if metric is None or metric["low"] is None:
+        return ""
+    return escape(
+        f"{METRIC.upper()} since July, errors over units sold: {with_interval(metric)} "
+        f"of {metric['labels']:,} labels (coverage {100 * metric['coverage']:.0f} %); "
+        f"{metric['baseline']['value']:.2f} on evaluation"
+    )
 
 
 def condensed(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,6 +199,9 @@ def _show_end(client: Client, answer: Mapping[str, Any], *, with_json: bool) -> 
         f"At the end: {styled(shown['status'])}, gate {verdict}, {shown['rows']:,} rows"
         f"; streams not ok: {escape(names)}"
     )
+    said = by_labels(answer["performance"])
+    if said:
+        _say(said)
     if not with_json:
         return
     _say("\n[bold]GET /drift[/] [dim](what is not ok)[/]")

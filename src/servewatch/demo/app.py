@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from servewatch.demo.model import fit
 from servewatch.demo.retail import BASELINE_FILE, FEATURES, read_rows
 
+MONTH_BLOCKS = 4  # a block is a week, and the recent past not the whole demo
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
@@ -52,6 +54,7 @@ def serve(folder: Path, block_seconds: float, listening: socket.socket) -> None:
         str(folder / BASELINE_FILE),
         block_seconds=block_seconds,
         grace_seconds=0,  # one process: nobody flushes late
+        horizon_seconds=MONTH_BLOCKS * block_seconds,
     )
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
 

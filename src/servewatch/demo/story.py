@@ -1,131 +1,24 @@
-"""What happens in the demo: weeks go out, ServeWatch answers, and what was known."""
+"""What happens in the demo: weeks go out, with what the week before has sold."""
 
 from __future__ import annotations
 
 import math
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from servewatch.demo.known import LOUD, known
-from servewatch.demo.retail import FEATURES, TIMESTAMP
+import msgspec
+
+from servewatch.demo.narrator import Answer, Narrator, Turn
+from servewatch.demo.retail import FEATURES, TARGET, TIMESTAMP
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from servewatch.client import Client
 
-Answer = Mapping[str, Any]
 POLLS_PER_BLOCK = 2
 LAST_VERDICT_SECONDS = 6.0
-
-
-WHOLE = "overall"
-GATE = "gate"
-TIME = re.compile(r" since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A stream's change of state, in weeks of the data instead of seconds of the demo.
-
-    `week` is the last week that was judged, `since` the week since which the stream is
-    not what it was (None: not known), `known` what is known about it beforehand.
-    """
-
-    week: str
-    stream: str
-    status: str
-    previous: str
-    since: str | None
-    cause: str | None
-    known: str | None
-
-
-@dataclass
-class Narrator:
-    """Turns successive answers of /drift into `Turn`s.
-
-    `sent` holds when each week was answered (Unix seconds), in order: each week is one
-    block, so the answer's number of blocks says which week was judged last.
-    """
-
-    block_seconds: float
-    is_faulty: bool
-    sent: list[tuple[float, str]] = field(default_factory=list)
-    statuses: dict[str, str] = field(default_factory=dict)
-
-    def hear(self, answer: Answer) -> Iterator[Turn]:
-        """Yield what changed since the last answer."""
-        judged = min(int(answer["blocks"]), len(self.sent))
-        if not judged:
-            return
-        week = self.sent[judged - 1][1]
-        yield from self._whole(answer, week)
-        for stream in causes_first(answer):
-            name, status = stream["name"], stream["status"]
-            previous = self.statuses.get(name, "insufficient_data")
-            self.statuses[name] = status
-            if status != previous and {status, previous} & LOUD:
-                is_loud = status in LOUD
-                yield Turn(
-                    week=week,
-                    stream=name,
-                    status=status,
-                    previous=previous,
-                    since=self.week_of(stream["since"]) if is_loud else None,
-                    cause=without_time(stream["cause"]) if is_loud else None,
-                    known=known(name, week, status, is_faulty=self.is_faulty),
-                )
-
-    def _whole(self, answer: Answer, week: str) -> Iterator[Turn]:
-        """Tell the overall status and the gate, where either is another."""
-        status, verdict = answer["status"], answer["gate"]["verdict"]
-        previous = self.statuses.get(WHOLE, "insufficient_data")
-        spoken = f"{status}, {verdict}"
-        if spoken == self.statuses.get(GATE, "insufficient_data, inconclusive"):
-            return
-        self.statuses |= {WHOLE: status, GATE: spoken}
-        yield Turn(
-            week=week,
-            stream=f"{WHOLE} (gate: {verdict})",
-            status=status,
-            previous=previous,
-            since=None,
-            cause=answer["reason"],
-            known=None,
-        )
-
-    def week_of(self, moment: str | None) -> str | None:
-        """Name the week that was answered in the block of *moment* (ISO 8601)."""
-        if moment is None:
-            return None
-        at = datetime.fromisoformat(moment).timestamp()
-        for sent, week in self.sent:
-            if sent >= at:
-                return week
-        return self.sent[-1][1]
-
-
-def causes_first(answer: Answer) -> list[Mapping[str, Any]]:
-    """Give the streams as the incidents rank them: causes before consequences."""
-    ranked = [name for each in answer["incidents"] for name in each["streams"]]
-    places = {name: place for place, name in enumerate(ranked)}
-    return sorted(
-        answer["streams"], key=lambda stream: places.get(stream["name"], len(ranked))
-    )
-
-
-def without_time(cause: str | None) -> str | None:
-    """Give *cause* without the demo's own time; the week stands beside it.
-
-    >>> without_time("price > 2: 5 % -> 9 % of rows since 2026-01-02 03:04:05 UTC")
-    'price > 2: 5 % -> 9 % of rows'
-    """
-    return None if cause is None else TIME.sub("", cause)
 
 
 def send_weeks(
@@ -136,14 +29,23 @@ def send_weeks(
     tell: Callable[[Turn], None],
     on_week: Callable[[str], None],
 ) -> Answer:
-    """Send one week of *rows* per block, telling every turn; give the last answer."""
+    """Send one week of *rows* per block, telling every turn; give the last answer.
+
+    What a week has really sold is known, and sent, when the next one is asked for.
+    """
+    sold: list[Mapping[str, object]] = []
     for week, part in rows.groupby(TIMESTAMP, sort=True):
         _sleep_until(next_block(time.time(), narrator.block_seconds))
         on_week(str(week))
-        client.post("/predict", plain_rows(part))
+        labelled = None
+        if sold:
+            client.feedback(msgspec.json.encode(sold))
+            labelled = time.time()
+        prediction_id = client.predict("/predict", plain_rows(part))
+        sold = [{"id": prediction_id, "label": part[TARGET].tolist()}]
         # Rows count in the block in which they are answered: a busy machine may need
         # the next one, and the next week then waits for the one after.
-        narrator.sent.append((time.time(), str(week)))
+        narrator.note(str(week), time.time(), labelled=labelled)
         for poll in range(POLLS_PER_BLOCK):
             if poll:
                 time.sleep(0.6 * narrator.block_seconds / POLLS_PER_BLOCK)

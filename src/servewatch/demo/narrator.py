@@ -1,0 +1,209 @@
+"""Successive answers of /drift as turns of a story, in weeks of the data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from servewatch.demo.known import LOUD, known
+
+Answer = Mapping[str, Any]
+WHOLE = "overall"
+GATE = "gate"
+METRIC = "wape"
+TIME = re.compile(r" since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class ByLabels:
+    """What stands beside a stream of labels.
+
+    `week` is the last week whose labels had come, `measured` how good the model was
+    lately and on evaluation, `beside` names the features that drift in the same
+    incident.
+    """
+
+    week: str | None
+    measured: str | None
+    beside: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A stream's change of state, in weeks of the data instead of seconds of the demo.
+
+    `week` is the last week that was judged, `since` the week since which the stream is
+    not what it was (None: not known; of a stream of labels, the week that they are the
+    labels of), `known` what is known about it beforehand.
+    """
+
+    week: str
+    stream: str
+    status: str
+    previous: str
+    since: str | None
+    cause: str | None
+    known: str | None
+    labels: ByLabels | None = None
+
+
+@dataclass
+class Narrator:
+    """Turns successive answers of /drift into `Turn`s.
+
+    `sent` holds when each week was answered (Unix seconds), in order: each week is one
+    block, so the answer's number of blocks says which week was judged last. The labels
+    of a week come with the next one.
+    """
+
+    block_seconds: float
+    is_faulty: bool
+    sent: list[tuple[float, str]] = field(default_factory=list)
+    statuses: dict[str, str] = field(default_factory=dict)
+
+    def note(self, week: str, answered: float, *, labelled: float | None) -> None:
+        """Note when *week* was answered, and when the labels before it were taken.
+
+        On a busy machine these may fall into two blocks, which are judged apart.
+        """
+        number = answered // self.block_seconds
+        if labelled is not None and labelled // self.block_seconds < number:
+            self.sent.append((labelled, week))
+        self.sent.append((answered, week))
+
+    def hear(self, answer: Answer) -> Iterator[Turn]:
+        """Yield what changed since the last answer."""
+        judged = min(int(answer["blocks"]), len(self.sent))
+        if not judged:
+            return
+        week = self.sent[judged - 1][1]
+        yield from self._whole(answer, week)
+        for stream in causes_first(answer):
+            name, status = stream["name"], stream["status"]
+            previous = self.statuses.get(name, "insufficient_data")
+            self.statuses[name] = status
+            if status != previous and {status, previous} & LOUD:
+                yield self._turn(answer, stream, week, previous)
+
+    def _turn(
+        self, answer: Answer, stream: Mapping[str, Any], week: str, previous: str
+    ) -> Turn:
+        name, status = stream["name"], stream["status"]
+        is_loud = status in LOUD
+        since = self.week_of(stream["since"]) if is_loud else None
+        labels = None
+        if stream["role"] == "performance":
+            since = self.week_before(since)
+            labels = ByLabels(
+                self.week_before(week), measured(answer), drifting_with(answer, name)
+            )
+        return Turn(
+            week=week,
+            stream=name,
+            status=status,
+            previous=previous,
+            since=since,
+            cause=without_time(stream["cause"]) if is_loud else None,
+            known=known(name, week, status, is_faulty=self.is_faulty),
+            labels=labels,
+        )
+
+    def _whole(self, answer: Answer, week: str) -> Iterator[Turn]:
+        """Tell the overall status and the gate, where either is another."""
+        status, verdict = answer["status"], answer["gate"]["verdict"]
+        previous = self.statuses.get(WHOLE, "insufficient_data")
+        spoken = f"{status}, {verdict}"
+        if spoken == self.statuses.get(GATE, "insufficient_data, inconclusive"):
+            return
+        self.statuses |= {WHOLE: status, GATE: spoken}
+        yield Turn(
+            week=week,
+            stream=f"{WHOLE} (gate: {verdict})",
+            status=status,
+            previous=previous,
+            since=None,
+            cause=answer["reason"],
+            known=None,
+        )
+
+    def week_of(self, moment: str | None) -> str | None:
+        """Name the week that was answered in the block of *moment* (ISO 8601)."""
+        if moment is None:
+            return None
+        at = datetime.fromisoformat(moment).timestamp()
+        for sent, week in self.sent:
+            if sent >= at:
+                return week
+        return self.sent[-1][1]
+
+    def week_before(self, week: str | None) -> str | None:
+        """Name the week sent before *week*, whose labels came with it."""
+        weeks = list(dict.fromkeys(week for _, week in self.sent))
+        place = 0 if week is None else weeks.index(week)
+        return weeks[place - 1] if place else None
+
+
+def causes_first(answer: Answer) -> list[Mapping[str, Any]]:
+    """Give the streams as the incidents rank them: causes before consequences."""
+    ranked = [name for each in answer["incidents"] for name in each["streams"]]
+    places = {name: place for place, name in enumerate(ranked)}
+    return sorted(
+        answer["streams"], key=lambda stream: places.get(stream["name"], len(ranked))
+    )
+
+
+def drifting_with(answer: Answer, name: str) -> list[str]:
+    """Give the features that drift in the same incident as the stream *name*."""
+    drifting = {
+        stream["name"]
+        for stream in answer["streams"]
+        if stream["role"] == "feature" and stream["status"] == "drift"
+    }
+    return [
+        other
+        for incident in answer["incidents"]
+        if name in incident["streams"]
+        for other in incident["streams"]
+        if other in drifting
+    ]
+
+
+def measured(answer: Answer) -> str | None:
+    """Say what labels say of the model lately, None where they do not yet.
+
+    >>> wape = {
+    ...     "recent": {"value": 0.618, "low": 0.59, "high": 0.65, "rows": 1000},
+    ...     "baseline": {"value": 0.438},
+    ... }
+    >>> measured({"performance": {"wape": wape}})
+    'WAPE 0.62 [0.59, 0.65] of the last 1,000 labels, 0.44 on evaluation'
+    """
+    metric = answer["performance"].get(METRIC, {})
+    recent = metric.get("recent")
+    if recent is None or recent["low"] is None:
+        return None
+    return (
+        f"{METRIC.upper()} {with_interval(recent)} of the last {recent['rows']:,} "
+        f"labels, {metric['baseline']['value']:.2f} on evaluation"
+    )
+
+
+def with_interval(metric: Mapping[str, Any]) -> str:
+    """Give a metric with the interval that it lies in.
+
+    >>> with_interval({"value": 0.568, "low": 0.55, "high": 0.582})
+    '0.57 [0.55, 0.58]'
+    """
+    return f"{metric['value']:.2f} [{metric['low']:.2f}, {metric['high']:.2f}]"
+
+
+def without_time(cause: str | None) -> str | None:
+    """Give *cause* without the demo's own time; the week stands beside it.
+
+    >>> without_time("price > 2: 5 % -> 9 % of rows since 2026-01-02 03:04:05 UTC")
+    'price > 2: 5 % -> 9 % of rows'
+    """
+    return None if cause is None else TIME.sub("", cause)
