@@ -107,6 +107,9 @@ class Control(Collector):
             yield from in_turns([(each, numbers(s.latest)) for each, s in owned])
 
 
+OUTCOMES = "accepted", "duplicate", "conflict", "unknown", "invalid", "failed"
+
+
 def in_turns(
     waiting: list[tuple[str, Iterator[Number]]],
 ) -> Iterator[tuple[str, Number]]:
@@ -179,7 +182,11 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations]:
     if source.inbox is not None:
         held = source.inbox.store.size()
         yield Number("waiting_predictions", {}, held.waiting)
-        yield Number("predictions_evicted_total", {}, held.evicted)
+        yield Number(
+            "predictions_evicted_total",
+            {},
+            held.evicted + source.inbox.outcomes["not_kept"],
+        )
     for family, name in (
         ("request_duration_seconds", "request_seconds"),
         ("first_byte_seconds", "first_byte_seconds"),
@@ -212,7 +219,7 @@ def keyed(source: Source, dropped: Mapping[str, int]) -> Iterator[Number]:
     for kind, errors in kinds.items():
         yield Number("errors_total", {"stage": "inference", "type": kind[0]}, errors)
     if source.inbox is not None:
-        for outcome in ("accepted", "duplicate", "conflict", "unknown", "invalid"):
+        for outcome in OUTCOMES:
             given = source.inbox.outcomes[outcome]
             yield Number("labels_total", {"outcome": outcome}, given)
     rows = summed(

@@ -137,6 +137,7 @@ def test_labels_are_counted_by_outcome_from_the_start() -> None:
         ("conflict",): 1,
         ("unknown",): 1,
         ("invalid",): 1,
+        ("failed",): 0,
     }
 
 

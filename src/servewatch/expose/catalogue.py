@@ -142,7 +142,7 @@ FAMILIES = (
     _family(
         "predictions_evicted_total",
         "counter",
-        "Predictions that made room for others before a label came.",
+        "Predictions that made room for others, or found none, before a label came.",
     ),
     _family("recorded_rows_total", "counter", "Rows received and counted."),
     _family("dropped_total", "counter", "Rows not recorded, by reason.", "reason"),

@@ -15,7 +15,7 @@ from servewatch.expose.catalogue import GATE_NUMBERS, PREFIX, STATUS_NUMBERS
 from servewatch.expose.formats import series
 from servewatch.expose.labels import clean
 from servewatch.expose.source import Source
-from servewatch.labels.inbox import OUTCOMES, Inbox
+from servewatch.labels.inbox import COUNTED, Inbox
 from servewatch.monitor.report import Report
 from servewatch.record.exemplars import DURATION_BOUNDS
 from servewatch.sketch.latency import BOUNDS
@@ -117,7 +117,7 @@ def read(
             dict(totals.internal_errors),
             dict(totals.predictions_dropped),
             dict(totals.errors),
-            {} if inbox is None else {each: inbox.outcomes[each] for each in OUTCOMES},
+            {} if inbox is None else {each: inbox.outcomes[each] for each in COUNTED},
         ),
         requests=dict(totals.requests),
     )
@@ -133,7 +133,7 @@ def _waiting(inbox: Inbox | None) -> dict[str, float]:
         return {}
     return {
         "waiting_predictions": size.waiting,
-        "predictions_evicted_total": size.evicted,
+        "predictions_evicted_total": size.evicted + inbox.outcomes["not_kept"],
     }
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +29,9 @@ from servewatch.store.waiting import (
 )
 
 AnswerOutcome = Literal["accepted", "duplicate", "conflict", "unknown", "invalid"]
-OUTCOMES: tuple[AnswerOutcome, ...] = (
-    "accepted",
-    "duplicate",
-    "conflict",
-    "unknown",
-    "invalid",
-)
+OUTCOMES: tuple[AnswerOutcome, ...] = get_args(AnswerOutcome)
 ROW_DIGITS = 9
+COUNTED = *OUTCOMES, "failed"
 MOST_ROWS = 100_000  # labels of one prediction id given as a list
 ID_LENGTH = 160  # 128 characters, a colon and a row number
 FLUSH_SECONDS = 0.02  # between two

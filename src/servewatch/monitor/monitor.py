@@ -270,6 +270,8 @@ class Monitor:
         `overhead` is what it costs: see `own_cost`, which whoever beats provides.
         """
         reasons = self._health.reasons(self._clock())
+        if self.inbox is not None and self.inbox.failure is not None:
+            reasons.append("labels cannot be stored")
         return {
             "status": "degraded" if reasons else "ok",
             "reasons": reasons,
