@@ -249,6 +249,7 @@ def _dataset(judge: Judge) -> Verdict:
     cause = None
     if judge.dataset_on.any():
         sums = judge.levels[level].sums()
+        sums = np.where([stream.gates for stream in judge.panel.streams], sums, 0.0)
         order = np.argsort(-sums, kind="stable")[:3]
         names = [
             judge.panel.streams[k].name for k in order if sums[k] > exp(-5) * sums.max()
