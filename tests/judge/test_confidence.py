@@ -123,6 +123,12 @@ def test_the_variance_of_a_share_is_that_of_bernoulli() -> None:
     assert float(variance) == pytest.approx(share * (1 - share), rel=1e-12)
 
 
+def test_an_influence_need_not_be_zero_on_average() -> None:
+    centred = variance_of(HIT - 477 / 508, MIXED, unseen=0.0)
+
+    assert float(variance_of(HIT, MIXED, unseen=0.0)) == pytest.approx(centred)
+
+
 def test_differences_find_the_influence_of_every_cell() -> None:
     # The gradient of s^3 is 3 s^2 times that of s, which is 1 - s or -s per row.
     share = 477 / 508
