@@ -2,8 +2,8 @@
 
 One million rows of 30 features from a Parquet file, replayed thrice: as the log of a
 service of 1,000 rows a second (blocks of 10,000 rows), of 100 (blocks of 1,000), and at
-replay's default of 10 (blocks of 100, every one of them judged). Run it by itself or
-through bench.py.
+replay's default of 10 (blocks of 100, every one of them judged). Then with a label for
+every row, in blocks of 1,000 rows. Run it by itself or through bench.py.
 """
 
 import sys
@@ -41,6 +41,14 @@ def a_table(rows: int, rng: np.random.Generator) -> pa.Table:
     return pa.table(columns)
 
 
+def labelled(table: pa.Table, rng: np.random.Generator) -> pa.Table:
+    """Give *table* with a label for every row, around its prediction."""
+    noise = rng.normal(0, 1, table.num_rows)
+    return table.append_column(
+        "label", pa.array(table["prediction"].to_numpy() + noise)
+    )
+
+
 def seconds(action: Callable[[], object]) -> float:
     """Give the time *action* takes, in seconds."""
     started = time.perf_counter()
@@ -53,13 +61,20 @@ def measure(rows: int = ROWS) -> dict[str, float]:
     rng = np.random.default_rng(SEED)
     reference = a_table(REFERENCE_ROWS, rng)
     baseline = Baseline.build(reference, prediction="prediction", ordered=True)
+    known = labelled(reference, rng)
+    with_labels = Baseline.build(
+        known, evaluation=known, target="label", prediction="prediction", ordered=True
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "served.parquet"
-        pq.write_table(a_table(rows, rng), path)
+        served = a_table(rows, rng)
+        pq.write_table(served, path)
         read = seconds(lambda: _decode(path))
         busy = seconds(lambda: _replay(path, baseline, 1000.0))
         usual = seconds(lambda: _replay(path, baseline, 100.0))
         default = seconds(lambda: _replay(path, baseline, 10.0))
+        pq.write_table(labelled(served, rng), path)
+        late = seconds(lambda: _replay(path, with_labels, 100.0))
     return {
         "rows": rows,
         "features": FEATURES,
@@ -67,7 +82,9 @@ def measure(rows: int = ROWS) -> dict[str, float]:
         "blocks_of_10000_rows_per_second": rows / busy,
         "blocks_of_1000_rows_per_second": rows / usual,
         "blocks_of_100_rows_per_second": rows / default,
+        "labelled_blocks_of_1000_rows_per_second": rows / late,
         "ratio_to_read": busy / read,
+        "ratio_with_labels": late / usual,
     }
 
 
