@@ -24,9 +24,8 @@ class Ddm:
 
     Settings and defaults are the paper's and river's: 30 values, and 3 standard errors
     for "99 %". That holds for one look; here every value is one, and the minimum is the
-    luckiest of all, so that most long streams alarm with nothing changed. A minimum
-    from a long calm stretch has a tiny s_min: what comes late is then seen late, for
-    p_i is the mean of all.
+    luckiest of all, so that half of all streams of 50,000 values alarm with nothing
+    changed. What comes late is seen late, for p_i is the mean of all.
 
     >>> Ddm().advance(np.array([0.0, 0.0, 0.0, 0.0, 1.0] * 20 + [1.0] * 20))
     109
