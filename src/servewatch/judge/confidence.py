@@ -19,7 +19,8 @@ LEAST_ROWS = 100  # what a normal approximation may rest on
 UNSEEN = 4.0  # rows, see `unseen_variance`
 TUNED_ROWS = 1000  # where the interval of a mean is as narrow as it can be
 _PRIOR = 0.5  # Beta(1/2, 1/2), which is within half a log n of the best in hindsight
-_BISECTIONS = 60
+_STEPS = 60  # at most
+_CLOSE = 1e-15
 _STEP = 1e-4  # of a count, which leaves 8 digits of a derivative
 
 
@@ -44,24 +45,31 @@ def proportion_interval(
     (0.772, 0.971)
     """
     s, n = np.broadcast_arrays(np.asarray(hits, np.float64), rows)
-    misses = n - s
-    mixture = special.betaln(s + _PRIOR, misses + _PRIOR)
+    mixture = special.betaln(s + _PRIOR, n - s + _PRIOR)
     most = special.betaln(_PRIOR, _PRIOR) + _nats(level) - mixture
-    share = s / np.maximum(n, 1)
+    low, below = _lowest(np.stack([s, n - s]), np.stack([n, n]), np.stack([most] * 2))
+    return np.asarray(special.expit(low)), np.asarray(special.expit(-below))
 
-    def reach(outside: Floats) -> Floats:
-        inside = share.copy()
-        for _ in range(_BISECTIONS):
-            middle = (outside + inside) / 2
-            cost = special.xlogy(s, middle) + special.xlog1py(misses, -middle)
-            holds = -cost < most
-            inside = np.where(holds, middle, inside)
-            outside = np.where(holds, outside, middle)
-        return outside
 
-    low = np.where(s > 0, reach(np.zeros_like(share)), 0.0)
-    high = np.where(misses > 0, reach(np.ones_like(share)), 1.0)
-    return low, high
+def _lowest(hits: Floats, rows: Floats, most: Floats) -> Floats:
+    """Give the least logit x of a share whose cost is *most*; -inf where no hits are.
+
+    The cost n ln(1 + e^x) - s x is convex, and at x = -most / s at least *most*:
+    Newton's steps from there come closer and never pass the root. Ten of them do where
+    bisection takes sixty.
+    """
+    found = np.full(hits.shape, -np.inf)
+    some = hits > 0
+    s, n, most = hits[some], rows[some], most[some]
+    x = -most / s
+    for _ in range(_STEPS):
+        above = n * np.logaddexp(0.0, x) - s * x - most
+        step = np.maximum(above, 0.0) / (s - n * special.expit(x))
+        x += step
+        if (step <= _CLOSE * np.abs(x)).all():
+            break
+    found[some] = x - _CLOSE * (1 + np.abs(x))  # rounding must not make it narrower
+    return found
 
 
 def mean_interval(
