@@ -76,7 +76,11 @@ class Awaiting:
         for name, bins in self._bins.items():
             values = columns.get(name)
             if values is None and matrix is not None:
-                values = matrix[:, self._places[name]]
+                # A segment has few values: looked up once each, not for every row.
+                distinct, positions = np.unique(
+                    matrix[:, self._places[name]], return_inverse=True
+                )
+                values = Coded(positions.astype(np.int64), distinct.tolist())
             if values is not None:
                 found[name] = encode(bins, values, self._caches[name]).codes
         return found
