@@ -94,8 +94,8 @@ def test_classes_have_an_error_calibration_and_the_rates_of_groups() -> None:
         "calibration/bias",
         "calibration/confidence",
         *(
-            f"group:city={city}/{rate}"
-            for city in ("A", "B")
+            f"group:city#{number}/{rate}"
+            for number in (1, 2)
             for rate in ("true_positive", "false_positive", "positive")
         ),
     }
@@ -162,8 +162,15 @@ def test_small_groups_are_not_judged() -> None:
 
     found = streams(built("flag", "said", data=data, segments=["city"]))
 
-    assert "group:city=A/true_positive" in found
-    assert not any(name.startswith("group:city=B") for name in found)
+    assert "group:city#1/true_positive" in found
+    assert not any(name.startswith("group:city#2") for name in found)
+
+
+def test_a_group_is_named_to_those_with_rights_alone() -> None:
+    words, public = streams(BINARY)["group:city#2/positive"].words(0)
+
+    assert words == "group:city#2/positive (city = B): higher rate"
+    assert public == "group:city#2/positive: higher rate"
 
 
 def test_errors_that_come_in_bursts_are_tempered() -> None:

@@ -19,6 +19,13 @@ Marks = NDArray[np.bool_]
 Words = Callable[[int], tuple[str, str]]
 FEW_ROWS = 50  # evaluation rows of a group: below, its rates say nothing
 POSITIVE = 1
+UNLIKE_A_DRAW = "labels unlike a draw at their probability"
+UNITS = {
+    "error": "its labelled rows",
+    "positive": "its rows",
+    "true_positive": "its labels of that class",
+    "false_positive": "its labels of the other class",
+}
 
 
 def performance_streams(
@@ -41,6 +48,7 @@ class _Sets:
     base: Marks
     words: Words
     tolerances: Floats | None = None
+    unit: str = "labelled rows"
 
 
 class _Streams:
@@ -151,7 +159,8 @@ class _Streams:
             base = members[0] | members[1]
             said = (f"calibration/{name}: {low}", f"calibration/{name}: {high}")
             levels = np.array(self.config.tolerance_calibration)[:, None]
-            sets = _Sets(members, base, _each(said), np.repeat(levels, 2, axis=1))
+            levels = np.repeat(levels, 2, axis=1)
+            sets = _Sets(members, base, _each(said), levels, UNLIKE_A_DRAW)
             yield self._stream(f"calibration/{name}", "calibration_gap", sets)
 
     def _groups(self, segment: SegmentColumn) -> Iterator[Stream]:
@@ -160,12 +169,11 @@ class _Streams:
         shape = (segment.groups, classes, len(OUTCOMES))
         tp, fp, fn, tn = range(len(OUTCOMES))
         block = f"group:{segment.column}"
-        for group, value in enumerate(segment.values):
-            where = f"group:{segment.column}={value}"
+        for group in range(len(segment.values)):
             if not self.truth.is_binary:
                 hits, base = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
                 hits[group, :, fn] = base[group, :, fn] = base[group, :, tp] = True
-                yield from self._group(f"{where}/error", block, hits, base)
+                yield from self._group(segment, group, "error", block, hits, base)
                 continue
             for name, of, among in (
                 ("true_positive", tp, (tp, fn)),
@@ -174,33 +182,49 @@ class _Streams:
                 hits, base = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
                 hits[group, POSITIVE, of] = True
                 base[group, POSITIVE, list(among)] = True
-                yield from self._group(f"{where}/{name}", block, hits, base)
+                yield from self._group(segment, group, name, block, hits, base)
             served = (segment.groups, classes + 1)
             hits, base = np.zeros(served, dtype=bool), np.zeros(served, dtype=bool)
             hits[group, POSITIVE], base[group] = True, True
-            name = f"served_group:{segment.column}"
-            yield from self._group(f"{where}/positive", name, hits, base)
+            served_block = f"served_group:{segment.column}"
+            yield from self._group(segment, group, "positive", served_block, hits, base)
 
     def _group_losses(self, segment: SegmentColumn) -> Iterator[Stream]:
-        for group, value in enumerate(segment.values):
+        for group in range(len(segment.values)):
             hits = np.zeros((segment.groups, 2), dtype=bool)
             base = hits.copy()
             hits[group, 1], base[group] = True, True
-            name = f"group:{segment.column}={value}/error"
-            yield from self._group(name, f"group:{segment.column}", hits, base)
+            block = f"group:{segment.column}"
+            yield from self._group(segment, group, "error", block, hits, base)
 
-    def _group(
-        self, name: str, block: str, hits: Marks, base: Marks
+    def _group(  # noqa: PLR0917 - which rate of which group
+        self,
+        segment: SegmentColumn,
+        group: int,
+        rate: str,
+        block: str,
+        hits: Marks,
+        base: Marks,
     ) -> Iterator[Stream]:
-        """Judge a group's rate both ways, where evaluation has enough of its rows."""
+        """Judge a group's rate both ways, where evaluation has enough of its rows.
+
+        The stream goes by the group's number: its name is public, the value is not.
+        """
         hits, base = hits.ravel(), base.ravel()
         counts = self.counts[self.cells.cells[block]]
         if int(counts[base].sum()) < FEW_ROWS:
             return
         members = np.array([hits, base & ~hits])
-        words = (f"{name}: higher rate", f"{name}: lower rate")
+        name = f"group:{segment.column}#{group + 1}/{rate}"
+        value = f"{name} ({segment.column} = {segment.values[group]})"
+
+        def describe(index: int) -> tuple[str, str]:
+            way = ("higher rate", "lower rate")[index]
+            return f"{value}: {way}", f"{name}: {way}"
+
         levels = np.array(self.config.tolerance_fairness)[:, None]
-        sets = _Sets(members, base, _each(words), np.repeat(levels, 2, axis=1))
+        levels = np.repeat(levels, 2, axis=1)
+        sets = _Sets(members, base, describe, levels, UNITS[rate])
         yield self._stream(name, block, sets, like=self._leading)
 
     @property
@@ -242,7 +266,7 @@ class _Streams:
             one_block=1.0 if dependence is None else dependence.one_block,
             baseline_rows=rows,
             gates=not self.content.in_sample and name not in self.config.informational,
-            unit="labelled rows",
+            unit=sets.unit,
             column=f":{like or block}",
         )
 
