@@ -172,18 +172,6 @@ def test_a_file_that_another_holds_is_said_and_nothing_has_happened(
         ]
 
 
-def test_where_there_is_nothing_to_forget_nothing_is_written(
-    store: SqliteWaiting, beside: sqlite3.Connection
-) -> None:
-    store.keep(served((b"a", 0), at=2.0))
-    before = beside.execute("PRAGMA data_version").fetchone()
-
-    assert store.expire(2.0) == 0
-    assert beside.execute("PRAGMA data_version").fetchone() == before
-    assert store.expire(2.1) == 1
-    assert beside.execute("PRAGMA data_version").fetchone() != before
-
-
 def test_a_full_disk_is_said_and_nothing_has_happened(store: SqliteWaiting) -> None:
     store.keep(served((b"a", 0)))
     with store._file.held() as connection:

@@ -34,7 +34,6 @@ FIND = (
 )
 FORGET = "DELETE FROM waiting WHERE id = ? AND row = ? AND served_at + ? <= ?"
 LABEL = "UPDATE waiting SET label = ?, labelled_at = ? WHERE place = ?"
-ANY = "SELECT 1 FROM waiting WHERE served_at < ? LIMIT 1"
 OLDEST = "FROM waiting WHERE served_at < ? ORDER BY served_at, place LIMIT ?"
 
 
@@ -166,13 +165,9 @@ class SqliteWaiting:
     def expire(self, before: float) -> int:
         """Forget what was served before *before*; give how many rows.
 
-        In transactions of `SLICE_ROWS`, between which others may write. Where there is
-        nothing to forget nothing is written: this is asked once a second.
+        In transactions of `SLICE_ROWS`, between which others may write.
         """
         gone = 0
-        with self._file.held() as connection:
-            if connection.execute(ANY, (before,)).fetchone() is None:
-                return gone
         oldest = (before, SLICE_ROWS)
         while True:
             with self._file.transaction() as connection:
