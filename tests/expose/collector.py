@@ -19,6 +19,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     InfoMetricFamily,
     Metric,
+    SummaryMetricFamily,
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -57,6 +58,16 @@ class Durations(NamedTuple):
     exemplars: Sequence[Kept | None]
 
 
+class Summary(NamedTuple):
+    family: str
+    name: str
+    values: int
+    sum: float
+
+
+SIZES = {Number: 1, Durations: len(BUCKETS) + 2, Summary: 2}
+
+
 class Control(Collector):
     """All *sources* as prometheus_client's families."""
 
@@ -79,9 +90,9 @@ class Control(Collector):
         models = distinct(source.config.model for source in self._sources)
         left = dict.fromkeys(models.values(), 0)
         room = SERIES - len(left)
-        shown: list[tuple[str, Number | Durations]] = []
+        shown: list[tuple[str, Number | Durations | Summary]] = []
         for model, number in self._numbers(models):
-            size = len(BUCKETS) + 2 if isinstance(number, Durations) else 1
+            size = SIZES[type(number)]
             if room < size:
                 left[model] += size
                 continue
@@ -97,7 +108,7 @@ class Control(Collector):
 
     def _numbers(
         self, models: Mapping[str, str]
-    ) -> Iterator[tuple[str, Number | Durations]]:
+    ) -> Iterator[tuple[str, Number | Durations | Summary]]:
         owned = [(models[each.config.model], each) for each in self._sources]
         for label, source in owned:
             process = (Number(name, {}, v) for name, v in self._process().items())
@@ -135,9 +146,11 @@ def metric(family: Family) -> Metric:
         case "info":
             name = name.removesuffix("_info")
             return InfoMetricFamily(name, family.help, labels=("model",))
+        case "summary":
+            return SummaryMetricFamily(name, family.help, labels=labels)
 
 
-def add(metric: Metric, number: Number | Durations, model: str) -> None:
+def add(metric: Metric, number: Number | Durations | Summary, model: str) -> None:
     if isinstance(number, Durations):
         assert isinstance(metric, HistogramMetricFamily)
         found = [
@@ -151,12 +164,16 @@ def add(metric: Metric, number: Number | Durations, model: str) -> None:
         ]
         metric.add_metric([model], buckets, number.seconds)
         return
+    if isinstance(number, Summary):
+        assert isinstance(metric, SummaryMetricFamily)
+        metric.add_metric([model, number.name], number.values, number.sum)
+        return
     suffix = {"counter": "_total", "info": "_info"}.get(metric.type, "")
     labels = {"model": model, **number.labels}
     metric.add_sample(metric.name + suffix, labels, float(number.value))
 
 
-def service(source: Source, report: Report) -> Iterator[Number | Durations]:
+def service(source: Source, report: Report) -> Iterator[Number | Durations | Summary]:
     totals = source.totals
     build = {
         "version": servewatch.__version__,
@@ -179,6 +196,7 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations]:
     yield Number("sampling_ratio", {}, totals.keep_share)
     columns = len(set(map(column, report.streams)))
     yield Number("overflow_features_total", {}, max(0, columns - FEATURES))
+    yield Number("kpi_refused_total", {}, report.kpis_refused)
     if source.inbox is not None:
         held = source.inbox.store.size()
         yield Number("waiting_predictions", {}, held.waiting)
@@ -205,7 +223,7 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations]:
     yield from keyed(source, accounting["dropped"])
 
 
-def keyed(source: Source, dropped: Mapping[str, int]) -> Iterator[Number]:
+def keyed(source: Source, dropped: Mapping[str, int]) -> Iterator[Number | Summary]:
     totals = source.totals
     for family, label, counts in (
         ("dropped_total", "reason", dropped),
@@ -229,6 +247,9 @@ def keyed(source: Source, dropped: Mapping[str, int]) -> Iterator[Number]:
     for (route, method, status), requests in rows.items():
         labels = {"route": route, "method": method, "status": status}
         yield Number("requests_total", labels, requests)
+    kpis = source.latest.kpis
+    for label, kpi in zip(distinct(kpis).values(), kpis.values(), strict=True):
+        yield Summary("kpi", label, kpi.count, kpi.sum)
 
 
 def summed(

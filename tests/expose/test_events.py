@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servewatch.expose.events import EVENTS, FIELD_BYTES, Events
+from servewatch.monitor.detection import Detection
 from servewatch.monitor.report import Change, Status
 from tests.expose.given import AT, report
+from tests.expose.labelled import performance
 
 ROOT = Path(__file__).parents[2]
 
@@ -167,3 +169,19 @@ def test_every_documented_event_exists() -> None:
     rows = (ROOT / "docs" / "events.md").read_text("utf-8").splitlines()
     documented = [row.split("`")[1] for row in rows if row.startswith("| `")]
     assert sorted(documented) == sorted(EVENTS)
+
+
+def test_a_detector_is_told_of_once_for_each_block_with_a_change() -> None:
+    lines: list[str] = []
+    events = Events("demand", lines.append)
+    for changes in (0, 2, 2, 3):
+        found = {"adwin": Detection(changes, 5000, AT if changes else None)}
+        events.observe(report(performance=performance(detectors=found)), {})
+    told = [json.loads(line) for line in lines]
+    told = [each for each in told if each["event"] == "detector.change"]
+
+    assert [(each["detector"], each["changes"]) for each in told] == [
+        ("adwin", 2),
+        ("adwin", 3),
+    ]
+    assert {each["level"] for each in told} == {"warning"}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from servewatch.config import Config
 from servewatch.expose.metrics import Exposition
 from servewatch.labels.inbox import Feedback
+from servewatch.monitor.kpis import Kpi
 from servewatch.monitor.performance import Performance
 from servewatch.monitor.report import Distance, StreamReport
 from servewatch.record.totals import LATENCIES
@@ -45,6 +46,10 @@ def process() -> Mapping[str, float]:
     return {"process_cpu_seconds_total": 12.5, "process_open_fds": 7.0}
 
 
+def kpi(count: int, total: float) -> Kpi:
+    return Kpi(count, total, total / count, None, None, 0.0, 0)
+
+
 def both(accept: str, *sources: Given) -> tuple[list[str], list[str]]:
     text, _ = Exposition(lambda: sources, process).render(accept)
     control = Control(sources, process).render(accept)
@@ -59,6 +64,8 @@ def busy(name: str = "demand", seed: int = 7, streams: int = 40) -> Given:
             name=name,
             streams=[_stream(rng, k) for k in range(streams)],
             performance=performance(),
+            kpis={"clicks": kpi(3, 2.0), "click\x00s": kpi(7, -0.25)},
+            kpis_refused=4,
         ),
         Config(model=name),
         inbox=inbox("a", "b"),

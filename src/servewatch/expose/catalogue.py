@@ -20,19 +20,22 @@ STATUS_NUMBERS: Mapping[str, int] = {
 GATE_NUMBERS: Mapping[str, int] = {"inconclusive": -1, "pass": 0, "fail": 1}
 
 
+Kind = Literal["counter", "gauge", "histogram", "info", "summary"]
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """One metric: its full name, and the labels it has besides `model`."""
 
     name: str
-    type: Literal["counter", "gauge", "histogram", "info"]
+    type: Kind
     help: str
     labels: tuple[str, ...] = ()
 
 
 def _family(
     name: str,
-    type_: Literal["counter", "gauge", "histogram", "info"],
+    type_: Kind,
     help_: str,
     *labels: str,
 ) -> Family:
@@ -143,6 +146,17 @@ FAMILIES = (
         "predictions_evicted_total",
         "counter",
         "Predictions that made room for others, or found none, before a label came.",
+    ),
+    _family(
+        "kpi",
+        "summary",
+        "Numbers of the user's own: how many values, and their sum.",
+        "name",
+    ),
+    _family(
+        "kpi_refused_total",
+        "counter",
+        "Values of these that were no number, or had a name too many.",
     ),
     _family("recorded_rows_total", "counter", "Rows received and counted."),
     _family("dropped_total", "counter", "Rows not recorded, by reason.", "reason"),

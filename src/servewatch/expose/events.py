@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from functools import cached_property
@@ -18,6 +19,7 @@ from typing import Any
 import structlog
 
 from servewatch.expose.measured import Measured
+from servewatch.monitor.detection import Detection
 from servewatch.monitor.report import Change, GateVerdict, Report, iso
 
 EVENTS: Mapping[str, str] = {
@@ -34,6 +36,7 @@ EVENTS: Mapping[str, str] = {
     "data.sufficient": "That stream has a verdict again.",
     "gate.changed": "The gate's verdict changed: pass, fail or inconclusive.",
     "performance.measured": "Labels came: what all of them say, once a minute at most.",
+    "detector.change": "A sequential detector found a change of the error.",
     "prediction.served": "A request, of the share that `served_events` wants told.",
     "monitor.degraded": "ServeWatch itself is not well; `reasons` say why.",
     "monitor.recovered": "ServeWatch is well again.",
@@ -46,6 +49,7 @@ _LEVELS = {
     "warning.started": "warning",
     "data.insufficient": "warning",
     "route.shadowed": "warning",
+    "detector.change": "warning",
     "monitor.degraded": "warning",
 }
 _STATES = {"drift", "warning"}
@@ -65,6 +69,7 @@ class Events:
         self._degraded: tuple[str, ...] = ()
         self._lacking: set[str] = set()
         self._measured = Measured()
+        self._detected: Counter[str] = Counter()
 
     def emit(self, event: str, *, at: float, **fields: object) -> None:
         """Write *event*, which must be one of `EVENTS`, at Unix second *at*."""
@@ -95,7 +100,7 @@ class Events:
     def observe(self, report: Report, health: Mapping[str, Any]) -> None:
         """Tell if the gate's verdict or ServeWatch's own state is a new one.
 
-        And what labels say, where some have come.
+        And what labels say, where some have come, and what detectors found.
         """
         gate = report.gate
         if self._gate is not None and gate.verdict != self._gate:
@@ -117,6 +122,22 @@ class Events:
         measured = self._measured.fields(report)
         if measured is not None:
             self.emit("performance.measured", at=report.at, **measured)
+        if report.performance is not None:
+            self._tell_detected(report.performance.detectors, report.at)
+
+    def _tell_detected(self, detectors: Mapping[str, Detection], at: float) -> None:
+        """Tell of changes that a detector has found since the Report before."""
+        for name, found in detectors.items():
+            if found.changes > self._detected[name]:
+                self.emit(
+                    "detector.change",
+                    at=at,
+                    detector=name,
+                    changes=found.changes,
+                    seen=found.seen,
+                    since=iso(found.since),
+                )
+            self._detected[name] = found.changes
 
     def _names(self, change: Change) -> list[str]:
         """Name what ended, then what began: every start has its end."""

@@ -217,6 +217,8 @@ def _schemas() -> dict[str, Any]:
         "threshold": NUMBER,
         "established": NUMBER,
         "cause": {"type": ["string", "null"]},
+        "influence": NUMBER,
+        "matters": {"type": ["string", "null"]},
         "rows": WHOLE,
         "distances": {
             "type": "object",
@@ -233,6 +235,11 @@ def _schemas() -> dict[str, Any]:
                 "model": {"type": "object"},
                 "streams": {"type": "array", "items": an_object(stream)},
                 "performance": {"$ref": "#/components/schemas/Performance"},
+                "kpis": {
+                    "type": "object",
+                    "additionalProperties": {"$ref": "#/components/schemas/Kpi"},
+                },
+                "kpis_refused": WHOLE,
                 "latency": {"type": "object"},
                 "accounting": {"type": "object"},
                 "schema_version": _VERSION,
@@ -253,6 +260,12 @@ def _schemas() -> dict[str, Any]:
             }
         ),
         **performance_schemas(),
+        "Kpi": an_object(
+            {
+                **dict.fromkeys(("count", "linked"), WHOLE),
+                **dict.fromkeys(("sum", "mean", "low", "high", "last"), NUMBER),
+            }
+        ),
         **_feedback_schemas(),
         "Problem": an_object({"error": TEXT, "remedy": TEXT}),
     }

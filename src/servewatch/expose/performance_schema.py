@@ -66,7 +66,16 @@ def _performance() -> dict[str, Any]:
                     "withheld": _SAID,
                 }
             ),
-            "detectors": {"type": "object"},
+            "detectors": {
+                "type": "object",
+                "additionalProperties": an_object(
+                    {
+                        "changes": WHOLE,
+                        "seen": WHOLE,
+                        "since": {**_SAID, "format": "date-time"},
+                    }
+                ),
+            },
         }
     )
     # With rights only: these name classes and groups.

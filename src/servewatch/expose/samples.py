@@ -13,9 +13,10 @@ import servewatch
 from servewatch.errors import StoreError
 from servewatch.expose.catalogue import GATE_NUMBERS, PREFIX, STATUS_NUMBERS
 from servewatch.expose.formats import series
-from servewatch.expose.labels import clean
+from servewatch.expose.labels import clean, distinct
 from servewatch.expose.source import Source
 from servewatch.labels.inbox import COUNTED, Inbox
+from servewatch.monitor.kpis import Kpi
 from servewatch.monitor.report import Report
 from servewatch.record.exemplars import DURATION_BOUNDS
 from servewatch.sketch.latency import BOUNDS
@@ -44,6 +45,7 @@ _SINGLE = (
     "unwatched_calls_total",
     "sampling_ratio",
     "overflow_features_total",
+    "kpi_refused_total",
 )
 _KEYED = {
     "dropped_total": "reason",
@@ -76,12 +78,14 @@ class Reading(NamedTuple):
     durations: Sequence[float]
     keyed: tuple[Mapping[str, int], ...]
     requests: Mapping[tuple[str, str, int], int]
+    kpis: Mapping[str, Kpi]
 
     def names(self) -> Hashable:
         """Give all that the lines depend on."""
         keyed = tuple(map(tuple, self.keyed))
         by_family = tuple(self.process), tuple(self.waiting)
-        return self.build, by_family, keyed, tuple(self.requests)
+        named = tuple(self.requests), tuple(self.kpis)
+        return self.build, by_family, keyed, named
 
 
 def read(
@@ -108,6 +112,7 @@ def read(
             totals.unwatched,
             totals.keep_share,
             overflow,
+            report.kpis_refused,
         ),
         waiting=_waiting(inbox),
         durations=_durations(source),
@@ -120,6 +125,7 @@ def read(
             {} if inbox is None else {each: inbox.outcomes[each] for each in COUNTED},
         ),
         requests=dict(totals.requests),
+        kpis=report.kpis,
     )
 
 
@@ -153,8 +159,9 @@ class ServiceLines:
     """The lines of one model's readings, as long as `names` are the same.
 
     `lines` begin with those of the process, whose numbers all models share; the others
-    are in the order of `values`. `sizes` says how many of them belong together:
-    a histogram is shown whole or not at all. `histograms` says where each begins.
+    are in the order of `values`. `sizes` says how many of them belong together: a
+    histogram or summary is shown whole or not at all. `histograms` says where each
+    begins.
     """
 
     def __init__(self, model: str, reading: Reading) -> None:
@@ -182,6 +189,8 @@ class ServiceLines:
             self._add_keyed(family, (label,), [(clean(key),) for key in counts])
         rows = [(clean(r), clean(m), str(code)) for r, m, code in reading.requests]
         self._add_keyed("requests_total", ("route", "method", "status"), rows)
+        for label in distinct(reading.kpis).values():
+            self._add_summary("kpi", name=label)
 
     def values(self, reading: Reading) -> list[float]:
         """Give the numbers of *reading* but those of the process."""
@@ -191,6 +200,8 @@ class ServiceLines:
         counted.append(reading.requests.values())
         for fold, counts in zip(self._folds, counted, strict=True):
             found += fold.sums(counts)
+        for kpi in reading.kpis.values():
+            found += (kpi.count, kpi.sum)
         return found
 
     def _add(self, family: str, **labels: str) -> None:
@@ -206,6 +217,12 @@ class ServiceLines:
         for row in fold.rows:
             labels = dict(zip(names, row, strict=True))
             self._add(family, **_FIXED.get(family, {}), **labels)
+
+    def _add_summary(self, family: str, **labels: str) -> None:
+        labels["model"] = self.model
+        starts = [series(f"{PREFIX}{family}_{end}", labels) for end in ("count", "sum")]
+        self.lines += [Line(family, start) for start in starts]
+        self.sizes.append(len(starts))
 
     def _add_histogram(self, family: str) -> None:
         name, own = PREFIX + family, {"model": self.model}

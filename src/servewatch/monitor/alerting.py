@@ -127,18 +127,16 @@ def alerted(
     together is a warning until the model's *error* rose as well; then its cause says
     so, with what the model depends on (*influences*, by stream).
     """
-    return [
-        _confirmed(_named(verdict, alert_on), error, influences)
-        if CONFIRMED in alert_on
-        else _named(verdict, alert_on)
+    silent = [role for role in KINDS if not may_alarm(role, alert_on)]
+    found = [
+        replaced(verdict, gates=False, holds=False, reason="not_alerted")
+        if verdict.role in silent
+        else verdict
         for verdict in verdicts
     ]
-
-
-def _named(verdict: Verdict, alert_on: Sequence[str]) -> Verdict:
-    if may_alarm(verdict.role, alert_on):
-        return verdict
-    return replaced(verdict, gates=False, holds=False, reason="not_alerted")
+    if CONFIRMED not in alert_on:
+        return found
+    return [_confirmed(verdict, error, influences) for verdict in found]
 
 
 def _confirmed(

@@ -106,7 +106,19 @@ class Kpis:
         """Give what was said of every number so far, by name."""
         with self._lock:
             found = {name: replace(each) for name, each in self._named.items()}
-        return {name: _kpi(each) for name, each in found.items()}
+        if not found:
+            return {}
+        bounds = mean_interval(
+            [each.mean for each in found.values()],
+            [each.squares / each.count for each in found.values()],
+            [each.count for each in found.values()],
+        )
+        return {
+            name: _kpi(each, low, high)
+            for (name, each), low, high in zip(
+                found.items(), *(bound.tolist() for bound in bounds), strict=True
+            )
+        }
 
 
 def _number(value: object) -> float:
@@ -122,9 +134,7 @@ def _number(value: object) -> float:
     return number
 
 
-def _kpi(counted: _Counted) -> Kpi:
-    variance = counted.squares / counted.count
-    low, high = map(float, mean_interval(counted.mean, variance, counted.count))
+def _kpi(counted: _Counted, low: float, high: float) -> Kpi:
     is_known = not isnan(low)
     return Kpi(
         counted.count,
