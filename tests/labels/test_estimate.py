@@ -190,7 +190,7 @@ def test_intervals_hold_what_is_realised_nine_times_in_ten(
             held.setdefault(name, []).append(is_held)
 
     for name, each in held.items():
-        least = 0.87 - 2 * np.sqrt(0.87 * 0.13 / paths)
+        least = 0.9 - 2 * np.sqrt(0.9 * 0.1 / paths)
         assert np.mean(each) >= least, name
 
 

@@ -58,7 +58,7 @@ def estimate(
     rows served, and few labels to calibrate on. For averages over classes standard
     errors are averaged, as if classes erred together. Simulated where the score says
     all, it held nine times in ten or more (isotonic values flatter themselves: ROC AUC
-    by 0.01 at 400 labels, by 0.003 at 5,000). It does not cover a change of P(label |
+    by 0.005 at 400 labels, by 0.002 at 5,000). It does not cover a change of P(label |
     features), where no method without labels can help; scores that the evaluation never
     saw; or features that matter at equal score and come in other shares: with 10,000
     rows of a random forest so shifted, accuracy was off by up to 0.025 and recall by
