@@ -16,6 +16,7 @@ from servewatch.labels.estimate_loss import estimate_loss
 from servewatch.labels.fairness import Fairness, fairness
 from servewatch.labels.metric import Metric, measure, per_class
 from servewatch.labels.selection import Selection, selection
+from servewatch.labels.withheld import IN_SAMPLE
 from servewatch.monitor.detection import Detection
 from servewatch.monitor.report import iso
 from servewatch.sketch.bins import SPECIALS
@@ -264,7 +265,7 @@ class Performances:
     ) -> Estimate:
         """Estimate recent rows served; what the evaluation itself flattered is not."""
         if self._baseline.content.in_sample:
-            reason = "the baseline's evaluation rows may have trained the model"
+            reason = IN_SAMPLE
         if self._cells.truth.task == "classification":
             return estimate(self._cells, self._reference[0], recent, reason=reason)
         layout = self._baseline.layout
