@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 
+from servewatch.baseline import Baseline
 from servewatch.errors import ConfigError
 from servewatch.judge.detectors.named import detector
 from servewatch.monitor.detection import MOST_WAITING, WARNING_SECONDS, Detectors
+from servewatch.monitor.judgement import _usual_loss
+from tests.monitor.labelled import ACCURACY, known
 
 CALM, WORSE = np.zeros(3000), np.ones(60)
 
@@ -77,3 +80,32 @@ def test_without_detectors_nothing_is_kept() -> None:
 def test_a_detector_that_there_is_not_is_refused() -> None:
     with pytest.raises(ConfigError, match="no such detector"):
         Detectors(["eddm"])
+
+
+def test_what_is_usual_need_not_be_learnt() -> None:
+    alike = (np.random.default_rng(3).random(1500) < 0.3).astype(float)
+    told, learning = Detectors(["cusum"], usual=0.1), Detectors(["cusum"])
+    for watching in (told, learning):
+        watching.take(alike)
+        watching.update(at=1.0, block=1)
+    assert told.found["cusum"].changes > 0
+    assert learning.found["cusum"].changes == 0
+
+
+def test_what_is_usual_is_the_loss_of_the_evaluation_rows() -> None:
+    usual = _usual_loss(known())
+    assert usual == pytest.approx(1 - ACCURACY, abs=0.02)
+    assert _usual_loss(known(is_held_out=False)) is None
+
+
+def test_of_numbers_it_is_the_clipped_error() -> None:
+    rng = np.random.default_rng(2)
+    said = rng.normal(size=3000)
+    rows = {"x": said, "said": said, "y": said + rng.normal(0, 0.3, 3000)}
+    baseline = Baseline.build(rows, evaluation=rows, target="y", prediction="said")
+    assert baseline.content.performance is not None
+    clip = baseline.content.performance.truth.clip
+
+    error = np.minimum(np.abs(rows["y"] - said), clip) / clip
+
+    assert _usual_loss(baseline) == pytest.approx(error.mean(), abs=0.001)

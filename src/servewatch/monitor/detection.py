@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 WARNING_SECONDS = 86400.0  # a detector says when, never until when
+TARGETED = "cusum"
 MOST_WAITING = 1_000_000  # losses, 8 MB, which a slow detector cannot keep up with
 
 
@@ -39,8 +40,9 @@ class Detectors:
 
     Those in *gating* have a stream each. It warns for a day after a change and never
     drifts: a detector knows no level that would be normal again, so time has to end
-    the warning. Raises `ConfigError` for a name that is none, `MissingExtra` for one
-    whose package is not installed.
+    the warning. *usual* is the mean loss that is normal, for those that take one; None
+    where nobody knows. Raises `ConfigError` for a name that is none, `MissingExtra` for
+    one whose package is not installed.
 
     >>> watching = Detectors(["cusum"], ["cusum"])
     >>> watching.take(np.r_[np.zeros(3000), np.ones(50)])
@@ -51,9 +53,18 @@ class Detectors:
     ['warning']
     """
 
-    def __init__(self, names: Sequence[str], gating: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        gating: Sequence[str] = (),
+        *,
+        usual: float | None = None,
+    ) -> None:
         """Start with nothing seen."""
-        self._detectors: dict[str, Detector] = {n: detector(n) for n in names}
+        self._detectors: dict[str, Detector] = {
+            name: detector(name, **({"target": usual} if name == TARGETED else {}))
+            for name in names
+        }
         self._gating = tuple(dict.fromkeys(gating))
         self._waiting: deque[Floats] = deque()
         self._changed: dict[str, tuple[float, int]] = {}

@@ -69,7 +69,9 @@ class Judgement:
         """
         self._config, self._baseline, self._labels = config, baseline, labels
         self._faults, self._n_min = faults, n_min
-        self.detectors = Detectors(config.detectors, config.detectors_gate)
+        self.detectors = Detectors(
+            config.detectors, config.detectors_gate, usual=_usual_loss(baseline)
+        )
         self._floors = _floors(config, baseline)
         self._performances: Performances | None = None
         if baseline is not None and labels is not None:
@@ -212,6 +214,23 @@ def _floors(config: Config, baseline: Baseline | None) -> Floors | None:
     return Floors(
         cells, config.floors, known, alarms_per_day=config.false_alarms_per_day
     )
+
+
+def _usual_loss(baseline: Baseline | None) -> float | None:
+    """Give the mean loss of held-out evaluation rows, as detectors are told losses."""
+    if baseline is None or baseline.content.in_sample:
+        return None
+    performance, cells = baseline.content.performance, baseline.layout.truth_cells
+    if performance is None or cells is None:
+        return None
+    is_classes = performance.truth.task == "classification"
+    table = cells.of(
+        "confusion" if is_classes else "clipped", np.array(performance.counts)
+    )
+    rows = int(table.sum())
+    losses = rows - int(np.trace(table)) if is_classes else int(table[1])
+    # Half a row, so that evaluation rows without any error do not forbid one.
+    return (losses + 0.5) / (rows + 1)
 
 
 def _refuse(config: Config, name: str) -> None:
