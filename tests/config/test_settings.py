@@ -92,6 +92,8 @@ BAD: list[tuple[str, object]] = [
     ("tolerance_labels", (0.05, 0.02, 0.01)),
     ("tolerance_calibration", (0.01, 0.02)),
     ("tolerance_fairness", (0, 0.1, 0.2)),
+    ("id_from", ""),
+    ("request_id_header", "X-Id"),
     ("label_retention_seconds", 0),
     ("waiting_rows", 0),
     ("alert_on", ("input",)),
