@@ -17,13 +17,10 @@ from servewatch.expose.operation import (
     query,
 )
 from servewatch.expose.performance_schema import performance_schemas
+from servewatch.expose.report_schema import VERSION, report_schemas
 from servewatch.expose.seldon import PATH as SELDON_PATH
 from servewatch.labels.inbox import OUTCOMES
-from servewatch.monitor.report import SCHEMA_VERSION
 
-_TIME = {"type": ["string", "null"], "format": "date-time"}
-_STATUS = {"type": "string", "enum": ["ok", "warning", "drift", "insufficient_data"]}
-_VERSION = {"type": "integer", "const": SCHEMA_VERSION}
 _LOOKING = ("token", "cookie")
 _CHANGING = ("token",)  # the page's cookie is for looking
 _MODEL = query("model", "Only the model of this name.", TEXT)
@@ -200,52 +197,8 @@ def _watch_paths() -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    gate = {
-        "verdict": {"type": "string", "enum": ["pass", "fail", "inconclusive"]},
-        "ok": {"type": ["boolean", "null"]},
-        "since": _TIME,
-        "rows": WHOLE,
-        "rows_needed": WHOLE,
-        "left_out": {"type": "array", "items": TEXT},
-    }
-    stream = {
-        "name": TEXT,
-        "role": TEXT,
-        "status": _STATUS,
-        "since": _TIME,
-        "evidence": NUMBER,
-        "threshold": NUMBER,
-        "established": NUMBER,
-        "cause": {"type": ["string", "null"]},
-        "influence": NUMBER,
-        "matters": {"type": ["string", "null"]},
-        "rows": WHOLE,
-        "distances": {
-            "type": "object",
-            "additionalProperties": an_object(
-                dict.fromkeys(("value", "debiased", "noise", "design_effect"), NUMBER)
-            ),
-        },
-    }
     return {
-        "Report": an_object(
-            {
-                "status": _STATUS,
-                "gate": an_object(gate),
-                "model": {"type": "object"},
-                "streams": {"type": "array", "items": an_object(stream)},
-                "performance": {"$ref": "#/components/schemas/Performance"},
-                "kpis": {
-                    "type": "object",
-                    "additionalProperties": {"$ref": "#/components/schemas/Kpi"},
-                },
-                "kpis_refused": WHOLE,
-                "latency": {"type": "object"},
-                "accounting": {"type": "object"},
-                "schema_version": _VERSION,
-            }
-        ),
-        "Gate": an_object({**gate, "status": _STATUS, "schema_version": _VERSION}),
+        **report_schemas(),
         "Health": an_object(
             {
                 "status": {"type": "string", "enum": ["ok", "degraded"]},
@@ -256,16 +209,10 @@ def _schemas() -> dict[str, Any]:
         "Blocks": an_object(
             {
                 "models": {"type": "array", "items": {"type": "object"}},
-                "schema_version": _VERSION,
+                "schema_version": VERSION,
             }
         ),
         **performance_schemas(),
-        "Kpi": an_object(
-            {
-                **dict.fromkeys(("count", "linked"), WHOLE),
-                **dict.fromkeys(("sum", "mean", "low", "high", "last"), NUMBER),
-            }
-        ),
         **_feedback_schemas(),
         "Problem": an_object({"error": TEXT, "remedy": TEXT}),
     }
