@@ -171,17 +171,18 @@ def test_every_documented_event_exists() -> None:
     assert sorted(documented) == sorted(EVENTS)
 
 
-def test_a_detector_is_told_of_once_for_each_block_with_a_change() -> None:
+def test_changes_that_a_detector_finds_are_told_of_once_an_hour_at_most() -> None:
     lines: list[str] = []
     events = Events("demand", lines.append)
-    for changes in (0, 2, 2, 3):
+    for minute, changes in ((0, 0), (1, 2), (2, 2), (30, 5), (70, 5), (200, 5)):
         found = {"adwin": Detection(changes, 5000, AT if changes else None)}
-        events.observe(report(performance=performance(detectors=found)), {})
+        at = AT + 60 * minute
+        events.observe(report(performance=performance(detectors=found), at=at), {})
     told = [json.loads(line) for line in lines]
     told = [each for each in told if each["event"] == "detector.change"]
 
     assert [(each["detector"], each["changes"]) for each in told] == [
         ("adwin", 2),
-        ("adwin", 3),
+        ("adwin", 5),
     ]
     assert {each["level"] for each in told} == {"warning"}

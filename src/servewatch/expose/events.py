@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from functools import cached_property
@@ -36,7 +35,7 @@ EVENTS: Mapping[str, str] = {
     "data.sufficient": "That stream has a verdict again.",
     "gate.changed": "The gate's verdict changed: pass, fail or inconclusive.",
     "performance.measured": "Labels came: what all of them say, once a minute at most.",
-    "detector.change": "A sequential detector found a change of the error.",
+    "detector.change": "A detector found changes of the error, once an hour at most.",
     "prediction.served": "A request, of the share that `served_events` wants told.",
     "monitor.degraded": "ServeWatch itself is not well; `reasons` say why.",
     "monitor.recovered": "ServeWatch is well again.",
@@ -44,6 +43,7 @@ EVENTS: Mapping[str, str] = {
 """Every event there is, and what it means."""
 
 FIELD_BYTES = 1024
+DETECTED_SECONDS = 3600.0
 _LEVELS = {
     "drift.started": "error",
     "warning.started": "warning",
@@ -69,7 +69,7 @@ class Events:
         self._degraded: tuple[str, ...] = ()
         self._lacking: set[str] = set()
         self._measured = Measured()
-        self._detected: Counter[str] = Counter()
+        self._detected: dict[str, tuple[int, float]] = {}
 
     def emit(self, event: str, *, at: float, **fields: object) -> None:
         """Write *event*, which must be one of `EVENTS`, at Unix second *at*."""
@@ -126,9 +126,14 @@ class Events:
             self._tell_detected(report.performance.detectors, report.at)
 
     def _tell_detected(self, detectors: Mapping[str, Detection], at: float) -> None:
-        """Tell of changes that a detector has found since the Report before."""
+        """Tell of changes not told of yet, those of one detector once an hour at most.
+
+        While a model stays bad, one that knows what is usual finds change after change.
+        """
         for name, found in detectors.items():
-            if found.changes > self._detected[name]:
+            changes, told = self._detected.get(name, (0, -math.inf))
+            if found.changes > changes and at - told >= DETECTED_SECONDS:
+                self._detected[name] = found.changes, at
                 self.emit(
                     "detector.change",
                     at=at,
@@ -137,7 +142,6 @@ class Events:
                     seen=found.seen,
                     since=iso(found.since),
                 )
-            self._detected[name] = found.changes
 
     def _names(self, change: Change) -> list[str]:
         """Name what ended, then what began: every start has its end."""
