@@ -15,15 +15,14 @@ import random
 import sqlite3
 import tempfile
 import tracemalloc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from time import perf_counter, thread_time
 
 import numpy as np
 
 from load_tests.subjects import SEED
-from load_tests.turns import take_turns, timed
+from load_tests.turns import passed, take_turns, timed
 from servewatch.store.label_file import CACHE_KIB, LOG_PAGES
 from servewatch.store.waiting import Counted, Late, Served, WaitingStore
 from servewatch.store.waiting_memory import MOST_ROWS, MemoryWaiting
@@ -132,14 +131,16 @@ def _in_a_file(chunks: Sequence[Served], groups: int, rounds: int) -> dict[str, 
 
     def ours() -> Mapping[str, float]:
         with _a_file() as store:
-            kept = _passed("keep", SMALL_ROWS, lambda: _keep(store, chunks))
-            settled = _passed("settle", LABELS, lambda: _settle(store, batches))
+            kept = passed("keep", SMALL_ROWS, lambda: _keep(store, chunks))()
+            settled = passed("settle", LABELS, lambda: _settle(store, batches))()
             return {**kept, **settled}
 
     def bare() -> Mapping[str, float]:
         with _a_table() as table:
-            kept = _passed("keep_control", SMALL_ROWS, lambda: _insert(table, chunks))
-            settled = _passed("settle_control", LABELS, lambda: _update(table, batches))
+            kept = passed("keep_control", SMALL_ROWS, lambda: _insert(table, chunks))()
+            settled = passed(
+                "settle_control", LABELS, lambda: _update(table, batches)
+            )()
             return {**kept, **settled}
 
     found = take_turns([ours, bare], groups=groups, rounds=rounds)
@@ -161,8 +162,8 @@ def _in_a_large_file() -> dict[str, float]:
         for number in range(LARGE_ROWS // CHUNK_ROWS):
             store.keep(_chunk(number))
         more = [_chunk(number) for number in range(10)]
-        kept = _passed("keep", 10 * CHUNK_ROWS, lambda: _keep(store, more))
-        settled = _passed("settle", LABELS, lambda: _settle(store, _labels(more)))
+        kept = passed("keep", 10 * CHUNK_ROWS, lambda: _keep(store, more))()
+        settled = passed("settle", LABELS, lambda: _settle(store, _labels(more)))()
         size = store.size()
         return {
             "large_file_rows": float(LARGE_ROWS),
@@ -186,14 +187,6 @@ def _bytes_in_memory() -> float:
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     return held / store.size().waiting
-
-
-def _passed(name: str, count: int, work: Callable[[], None]) -> dict[str, float]:
-    """Give microseconds for each of *count*: those that pass, and of this thread."""
-    began, cpu = perf_counter(), thread_time()
-    work()
-    cpu, passed = thread_time() - cpu, perf_counter() - began
-    return {name: passed / count * 1e6, f"{name}_cpu": cpu / count * 1e6}
 
 
 def _keep(store: WaitingStore, chunks: Sequence[Served]) -> None:

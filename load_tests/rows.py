@@ -1,5 +1,6 @@
 """The lines of the tables that the documents show, by group."""
 
+from load_tests.label_rows import LABELS
 from load_tests.path_rows import REQUEST_PATH
 from load_tests.row import Row
 
@@ -57,6 +58,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
             for rows in (10_000, 1_000, 100)
         ),
     ),
+    "labels": LABELS,
     "read path": (
         Row(
             "distance_speed",

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from time import process_time, thread_time
+from time import perf_counter, process_time, thread_time
 
 Action = Callable[[], Mapping[str, float]]
 SEED = 7
@@ -92,5 +92,20 @@ def timed(
         after()
         total = process_time() - everything
         return {name: took / count * 1e6, f"{name}_all": total / count * 1e6}
+
+    return action
+
+
+def passed(name: str, count: int, work: Callable[[], object]) -> Action:
+    """Give an action that says the time that passes for each of *count*, microseconds.
+
+    For what waits for a disk. `NAME_cpu` is this thread's CPU time beside it.
+    """
+
+    def action() -> Mapping[str, float]:
+        began, cpu = perf_counter(), thread_time()
+        work()
+        cpu, took = thread_time() - cpu, perf_counter() - began
+        return {name: took / count * 1e6, f"{name}_cpu": cpu / count * 1e6}
 
     return action
