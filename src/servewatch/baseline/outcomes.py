@@ -188,6 +188,7 @@ def _with_edges(truth: Truth, predictions: Sequence[Answers]) -> Truth:
     count = BINARY_SCORE_BINS if truth.is_binary else SCORE_BINS
     even = np.linspace(0, 1, count // 2 + 1)[1:-1]
     edges = np.union1d(even, _quantiles(table.ravel(), count // 2))
+    edges = np.union1d(edges, _around_atoms(table.ravel(), count))
     return msgspec.structs.replace(
         truth,
         score_edges=_inner(edges),
@@ -195,8 +196,15 @@ def _with_edges(truth: Truth, predictions: Sequence[Answers]) -> Truth:
     )
 
 
+def _around_atoms(values: Floats, count: int) -> Floats:
+    """Give frequent values an edge on both sides: ties among scores are then exact."""
+    distinct, rows = np.unique(values, return_counts=True)
+    atoms = distinct[rows * count >= values.size]
+    return np.concatenate([atoms, np.nextafter(atoms, -1.0)])
+
+
 def _inner(edges: Floats) -> tuple[float, ...]:
-    return tuple(edges[(edges > 0) & (edges < 1)].tolist())
+    return tuple(edges[(edges >= 0) & (edges < 1)].tolist())
 
 
 def _quantiles(values: Floats, count: int) -> Floats:

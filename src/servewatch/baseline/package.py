@@ -18,12 +18,19 @@ from servewatch.baseline.strict import MOST_BYTES, excess, parse, refuse
 from servewatch.errors import BaselineError
 
 FORMAT = "servewatch-baseline"
-VERSION = "1.0"
+VERSION = "1.1"
+# What 1.1 added: left out where there is none, so that a file of 1.0 keeps its digest.
+ADDED: dict[str, object] = {"performance": None, "influence": {}}
 
 
 def content_digest(content: Content) -> str:
     """Give the SHA-256 of schema and statistics, in hexadecimal."""
-    return sha256(_canonical(content)).hexdigest()
+    return sha256(_canonical(_tree(content))).hexdigest()
+
+
+def _tree(content: Content) -> dict[str, object]:
+    found: dict[str, object] = msgspec.to_builtins(content)
+    return {n: v for n, v in found.items() if n not in ADDED or v != ADDED[n]}
 
 
 def to_bytes(content: Content, lineage: Lineage) -> bytes:
@@ -34,7 +41,8 @@ def to_bytes(content: Content, lineage: Lineage) -> bytes:
         lineage=lineage,
         content=content,
     )
-    raw = _canonical(file)
+    tree = msgspec.structs.asdict(file) | {"content": _tree(content)}
+    raw = _canonical(tree)
     too_much = excess(raw)
     if too_much:
         raise BaselineError(

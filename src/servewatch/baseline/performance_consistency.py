@@ -74,7 +74,7 @@ def _classes(truth: Truth) -> Iterator[str]:
         ("score_edges", truth.score_edges),
         ("calibration_edges", truth.calibration_edges),
     ):
-        if not _ascend(edges) or not all(0 < edge < 1 for edge in edges):
+        if not _ascend(edges) or not all(0 <= edge < 1 for edge in edges):
             yield f"{name}: do not ascend from 0 to 1"
 
 
