@@ -221,14 +221,15 @@ def first_failure(rng: np.random.Generator, accuracy: float, looks: int) -> int 
     return None
 
 
-@pytest.mark.parametrize(("runs", "looks"), sizes((12, 60), (200, 500)))
-def test_a_model_exactly_at_its_floor_does_not_fail(runs: int, looks: int) -> None:
-    # The budget allows 0.005, and 0.005 a day: 0.2 false failures in the quick runs of
-    # 2.4 days each, 21 in the full ones of 20 days. Both sides of an interval share it,
-    # of which one counts, and no mixture is as narrow as it might be.
+@pytest.mark.parametrize(("runs", "looks", "most"), sizes((12, 60, 0), (200, 500, 21)))
+def test_a_model_exactly_at_its_floor_fails_no_oftener_than_the_budget_says(
+    runs: int, looks: int, most: int
+) -> None:
+    # 0.005, and 0.005 a day: 0.2 in the quick runs of 2.4 days each, 21 in the full
+    # ones of 20 days. Both sides of an interval share it, of which one counts.
     rng = np.random.default_rng(11)
     failed = [first_failure(rng, 0.8, looks) for _ in range(runs)]
-    assert [labels for labels in failed if labels is not None] == []
+    assert sum(labels is not None for labels in failed) <= most
 
 
 @pytest.mark.parametrize(("runs", "most"), sizes((10, 3000), (200, 2000)))
