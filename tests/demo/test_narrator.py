@@ -4,9 +4,7 @@ from typing import Any
 
 import pytest
 
-from servewatch.demo.narrator import ByLabels, Narrator
-
-START = 1_000_000.0
+from servewatch.demo.narrator import ByLabels, Narrator, Turn
 
 
 def an_answer(blocks: int, **statuses: str) -> dict[str, Any]:
@@ -22,7 +20,7 @@ def an_answer(blocks: int, **statuses: str) -> dict[str, Any]:
                 "name": name,
                 "role": "performance" if name.startswith("error") else "feature",
                 "status": status,
-                "since": "1970-01-12T13:46:41.000Z",  # START + 1
+                "since": "1970-01-12T13:46:41.000Z",  # of the second block
                 "cause": "more since 1970-01-12 13:46:41 UTC",
             }
             for name, status in statuses.items()
@@ -30,75 +28,92 @@ def an_answer(blocks: int, **statuses: str) -> dict[str, Any]:
     }
 
 
+WEEKS = ["2010-08-30", "2010-09-06", "2010-09-13"]
+ROWS = 250
+
+
+def a_block(second: int, rows: int, labels: int) -> dict[str, Any]:
+    start = f"1970-01-12T13:46:{40 + second:02}.000Z"
+    return {"start": start, "rows": rows, "labels": labels}
+
+
+TOGETHER = [a_block(k, ROWS, ROWS if k else 0) for k in range(3)]
+
+
+class Told(Narrator):
+    """A narrator of three weeks, each in one block with the labels before it."""
+
+    def tell(self, answer: dict[str, Any]) -> list[Turn]:
+        return list(self.hear(answer, TOGETHER))
+
+
 @pytest.fixture
-def narrator() -> Narrator:
-    weeks = ["2010-08-30", "2010-09-06", "2010-09-13"]
-    sent = [(START + place + 0.1, week) for place, week in enumerate(weeks)]
-    return Narrator(block_seconds=1.0, is_faulty=True, sent=sent)
+def narrator() -> Told:
+    return Told(is_faulty=True, weeks=[(week, ROWS) for week in WEEKS])
 
 
-def test_causes_are_told_before_their_consequences(narrator: Narrator) -> None:
-    turns = narrator.hear(an_answer(2, predicted="drift", price="drift"))
+def test_causes_are_told_before_their_consequences(narrator: Told) -> None:
+    turns = narrator.tell(an_answer(2, predicted="drift", price="drift"))
 
     assert [turn.stream for turn in turns] == ["price", "predicted"]
 
 
-def test_a_change_is_told_once(narrator: Narrator) -> None:
-    first = list(narrator.hear(an_answer(2, price="drift")))
-    second = list(narrator.hear(an_answer(2, price="drift")))
+def test_a_change_is_told_once(narrator: Told) -> None:
+    first = list(narrator.tell(an_answer(2, price="drift")))
+    second = list(narrator.tell(an_answer(2, price="drift")))
 
     assert [turn.stream for turn in first] == ["price"]
     assert second == []
 
 
-def test_the_number_of_blocks_names_the_week_judged_last(narrator: Narrator) -> None:
-    (turn,) = narrator.hear(an_answer(2, price="drift"))
+def test_the_number_of_blocks_names_the_week_judged_last(narrator: Told) -> None:
+    (turn,) = narrator.tell(an_answer(2, price="drift"))
 
     assert turn.week == "2010-09-06"
 
 
-def test_since_becomes_the_week_sent_in_that_block(narrator: Narrator) -> None:
-    (turn,) = narrator.hear(an_answer(3, price="drift"))
+def test_since_becomes_the_week_sent_in_that_block(narrator: Told) -> None:
+    (turn,) = narrator.tell(an_answer(3, price="drift"))
 
     assert turn.since == "2010-09-06"
 
 
-def test_nothing_is_told_before_the_first_block(narrator: Narrator) -> None:
-    assert list(narrator.hear(an_answer(0, price="drift"))) == []
+def test_nothing_is_told_before_the_first_block(narrator: Told) -> None:
+    assert list(narrator.tell(an_answer(0, price="drift"))) == []
 
 
-def test_having_enough_rows_is_no_news(narrator: Narrator) -> None:
-    list(narrator.hear(an_answer(1, price="insufficient_data")))
+def test_having_enough_rows_is_no_news(narrator: Told) -> None:
+    list(narrator.tell(an_answer(1, price="insufficient_data")))
 
-    assert list(narrator.hear(an_answer(2, price="ok"))) == []
+    assert list(narrator.tell(an_answer(2, price="ok"))) == []
 
 
-def test_coming_back_is_told(narrator: Narrator) -> None:
-    list(narrator.hear(an_answer(2, price="drift")))
-    (turn,) = narrator.hear(an_answer(3, price="ok"))
+def test_coming_back_is_told(narrator: Told) -> None:
+    list(narrator.tell(an_answer(2, price="drift")))
+    (turn,) = narrator.tell(an_answer(3, price="ok"))
 
     assert (turn.status, turn.previous) == ("ok", "drift")
     assert (turn.since, turn.cause) == (None, None)
 
 
-def test_a_cause_leaves_out_the_time_of_the_demo(narrator: Narrator) -> None:
-    (turn,) = narrator.hear(an_answer(3, price="drift"))
+def test_a_cause_leaves_out_the_time_of_the_demo(narrator: Told) -> None:
+    (turn,) = narrator.tell(an_answer(3, price="drift"))
 
     assert turn.cause == "more"
 
 
-def test_the_overall_status_is_told_with_the_gate(narrator: Narrator) -> None:
+def test_the_overall_status_is_told_with_the_gate(narrator: Told) -> None:
     answer = an_answer(2) | {"status": "ok", "gate": {"verdict": "pass"}}
 
-    (turn,) = narrator.hear(answer)
+    (turn,) = narrator.tell(answer)
 
     assert (turn.stream, turn.status) == ("overall (gate: pass)", "ok")
     assert turn.cause is None
-    assert list(narrator.hear(answer)) == []
+    assert list(narrator.tell(answer)) == []
 
 
-def test_labels_are_those_of_the_week_before(narrator: Narrator) -> None:
-    (turn,) = narrator.hear(an_answer(3, **{"error/relative": "drift"}))
+def test_labels_are_those_of_the_week_before(narrator: Told) -> None:
+    (turn,) = narrator.tell(an_answer(3, **{"error/relative": "drift"}))
 
     # Since the block of 2010-09-06, in which the labels of 2010-08-30 came.
     assert (turn.week, turn.since) == ("2010-09-13", "2010-08-30")
@@ -106,20 +121,20 @@ def test_labels_are_those_of_the_week_before(narrator: Narrator) -> None:
 
 
 def test_what_is_known_of_a_fault_shows_in_its_labels_a_week_later(
-    narrator: Narrator,
+    narrator: Told,
 ) -> None:
-    early = list(narrator.hear(an_answer(2, **{"error/relative": "warning"})))
-    late = list(narrator.hear(an_answer(3, **{"error/relative": "drift"})))
+    early = list(narrator.tell(an_answer(2, **{"error/relative": "warning"})))
+    late = list(narrator.tell(an_answer(3, **{"error/relative": "drift"})))
 
     assert [turn.known for turn in early] == [None]
     assert "follows from the fault" in (late[0].known or "")
 
 
 def test_the_features_that_drift_in_the_same_incident_stand_beside_it(
-    narrator: Narrator,
+    narrator: Told,
 ) -> None:
     statuses = {"error/relative": "drift", "price": "drift", "orders_lag1": "warning"}
-    turns = list(narrator.hear(an_answer(3, **statuses)))
+    turns = list(narrator.tell(an_answer(3, **statuses)))
 
     (turn,) = (turn for turn in turns if turn.stream == "error/relative")
     assert turn.labels is not None
@@ -127,40 +142,57 @@ def test_the_features_that_drift_in_the_same_incident_stand_beside_it(
 
 
 def test_features_of_another_incident_do_not_stand_beside_it(
-    narrator: Narrator,
+    narrator: Told,
 ) -> None:
     answer = an_answer(3, **{"error/relative": "drift", "price": "drift"})
     answer["incidents"] = [{"streams": ["price"]}, {"streams": ["error/relative"]}]
 
-    (turn,) = (turn for turn in narrator.hear(answer) if turn.labels is not None)
+    (turn,) = (turn for turn in narrator.tell(answer) if turn.labels is not None)
 
     assert turn.labels is not None
     assert turn.labels.beside == []
 
 
-def test_a_metric_without_an_interval_is_not_told(narrator: Narrator) -> None:
+def test_a_metric_without_an_interval_is_not_told(narrator: Told) -> None:
     answer = an_answer(3, **{"error/relative": "drift"})
     recent = {"value": 0.6, "low": None, "high": None, "rows": 3}
     answer["performance"] = {"wape": {"recent": recent, "baseline": {"value": 0.4}}}
 
-    (turn,) = narrator.hear(answer)
+    (turn,) = narrator.tell(answer)
 
     assert turn.labels is not None
     assert turn.labels.measured is None
 
 
-def test_labels_and_rows_of_two_blocks_are_judged_apart() -> None:
-    narrator = Narrator(block_seconds=1.0, is_faulty=False)
-    narrator.note("2010-08-30", START + 0.2, labelled=None)
-    narrator.note("2010-09-06", START + 1.3, labelled=START + 1.2)
-    narrator.note("2010-09-13", START + 3.1, labelled=START + 2.9)
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [a_block(0, ROWS, 0), a_block(1, 0, ROWS), a_block(2, ROWS, 0)],
+        [a_block(0, 100, 0), a_block(1, 150, 0), a_block(2, ROWS, ROWS)],
+        [a_block(0, ROWS, 0), a_block(1, ROWS, 100), a_block(2, 100, 150)],
+    ],
+    ids=["labels apart", "rows over two blocks", "labels over two blocks"],
+)
+def test_weeks_are_known_however_they_are_spread_over_blocks(
+    blocks: list[dict[str, Any]],
+) -> None:
+    narrator = Narrator(is_faulty=False, weeks=[(week, ROWS) for week in WEEKS])
 
-    assert [week for _, week in narrator.sent] == [
-        "2010-08-30",
-        "2010-09-06",
-        "2010-09-13",
-        "2010-09-13",
-    ]
-    (turn,) = narrator.hear(an_answer(4, **{"error/relative": "drift"}))
-    assert turn.labels is not None
-    assert turn.labels.week == "2010-09-06"
+    turns = list(
+        narrator.hear(an_answer(3, price="drift", **{"error/x": "drift"}), blocks)
+    )
+
+    labelled, rows = sorted(turns, key=lambda turn: turn.labels is None)
+    assert rows.week == "2010-09-06"
+    assert labelled.labels is not None
+    assert (labelled.week, labelled.labels.week) == ("2010-09-06", "2010-08-30")
+
+
+def test_it_is_through_with_the_last_row() -> None:
+    narrator = Narrator(is_faulty=False, weeks=[("2010-08-30", 250)])
+
+    list(narrator.hear(an_answer(1), [a_block(0, 200, 0), a_block(1, 50, 0)]))
+    assert not narrator.is_through
+    list(narrator.hear(an_answer(2), [a_block(0, 200, 0), a_block(1, 50, 0)]))
+
+    assert narrator.is_through

@@ -102,7 +102,7 @@ def _run(
 
     console = stdout()
     weeks = int(rows["week"].nunique())
-    narrator = Narrator(block_seconds=1 / speed, is_faulty=is_faulty)
+    narrator = Narrator(is_faulty=is_faulty)
     with served(folder, block_seconds=1 / speed) as client:
         _say(f"[dim]serving at {client.base}[/]")
         # On a terminal lines are printed above the bar, so both share one console.
@@ -117,6 +117,7 @@ def _run(
                 client,
                 rows,
                 narrator,
+                block_seconds=1 / speed,
                 tell=lambda turn: (
                     progress.console.print(sentence(turn), soft_wrap=True)
                     if console.is_terminal

@@ -54,6 +54,7 @@ def serve(folder: Path, block_seconds: float, listening: socket.socket) -> None:
         str(folder / BASELINE_FILE),
         block_seconds=block_seconds,
         grace_seconds=0,  # one process: nobody flushes late
+        cpu_budget=1,  # months go by in seconds, and every row is in the story
         horizon_seconds=MONTH_BLOCKS * block_seconds,
     )
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))

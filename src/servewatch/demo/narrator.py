@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from servewatch.demo.known import LOUD, known
@@ -54,32 +53,27 @@ class Turn:
 class Narrator:
     """Turns successive answers of /drift into `Turn`s.
 
-    `sent` holds when each week was answered (Unix seconds), in order: each week is one
-    block, so the answer's number of blocks says which week was judged last. The labels
-    of a week come with the next one.
+    `weeks` were sent, with as many rows, in order; the labels of a week come with the
+    next one. How many rows and labels the sealed blocks hold says how far the judge
+    has come, however a busy machine has spread them over blocks.
     """
 
-    block_seconds: float
     is_faulty: bool
-    sent: list[tuple[float, str]] = field(default_factory=list)
+    weeks: list[tuple[str, int]] = field(default_factory=list)
     statuses: dict[str, str] = field(default_factory=dict)
+    blocks: Sequence[Mapping[str, Any]] = ()
 
-    def note(self, week: str, answered: float, *, labelled: float | None) -> None:
-        """Note when *week* was answered, and when the labels before it were taken.
+    def hear(
+        self, answer: Answer, sealed: Sequence[Mapping[str, Any]]
+    ) -> Iterator[Turn]:
+        """Yield what changed since the last answer.
 
-        On a busy machine these may fall into two blocks, which are judged apart.
+        *sealed* are the blocks at least up to that answer, as /watch/blocks gives them.
         """
-        number = answered // self.block_seconds
-        if labelled is not None and labelled // self.block_seconds < number:
-            self.sent.append((labelled, week))
-        self.sent.append((answered, week))
-
-    def hear(self, answer: Answer) -> Iterator[Turn]:
-        """Yield what changed since the last answer."""
-        judged = min(int(answer["blocks"]), len(self.sent))
-        if not judged:
+        self.blocks = sealed[: int(answer["blocks"])]
+        week = self.week_with("rows", len(self.blocks))
+        if week is None:
             return
-        week = self.sent[judged - 1][1]
         yield from self._whole(answer, week)
         for stream in causes_first(answer):
             name, status = stream["name"], stream["status"]
@@ -93,13 +87,14 @@ class Narrator:
     ) -> Turn:
         name, status = stream["name"], stream["status"]
         is_loud = status in LOUD
-        since = self.week_of(stream["since"]) if is_loud else None
-        labels = None
-        if stream["role"] == "performance":
-            since = self.week_before(since)
-            labels = ByLabels(
-                self.week_before(week), measured(answer), drifting_with(answer, name)
-            )
+        is_by_labels = stream["role"] == "performance"
+        since, labels = None, None
+        if is_loud:
+            since = self.week_of(stream["since"], "labels" if is_by_labels else "rows")
+        if is_by_labels:
+            told = self.week_with("labels", len(self.blocks))
+            labels = ByLabels(told, measured(answer), drifting_with(answer, name))
+            week = self._after(told) or week
         return Turn(
             week=week,
             stream=name,
@@ -110,6 +105,12 @@ class Narrator:
             known=known(name, week, status, is_faulty=self.is_faulty),
             labels=labels,
         )
+
+    @property
+    def is_through(self) -> bool:
+        """Whether all rows that were sent have been judged."""
+        sent = sum(rows for _, rows in self.weeks)
+        return sum(int(block["rows"]) for block in self.blocks) >= sent
 
     def _whole(self, answer: Answer, week: str) -> Iterator[Turn]:
         """Tell the overall status and the gate, where either is another."""
@@ -129,21 +130,29 @@ class Narrator:
             known=None,
         )
 
-    def week_of(self, moment: str | None) -> str | None:
-        """Name the week that was answered in the block of *moment* (ISO 8601)."""
+    def week_with(self, what: str, blocks: int) -> str | None:
+        """Name the last week whose "rows" or "labels" are all in the first *blocks*."""
+        left = sum(block[what] for block in self.blocks[:blocks])
+        found = None
+        for week, rows in self.weeks:
+            if left < rows:
+                break
+            found, left = week, left - rows
+        return found
+
+    def week_of(self, moment: str | None, what: str) -> str | None:
+        """Name the week whose rows or labels are in the block of *moment* (ISO)."""
         if moment is None:
             return None
-        at = datetime.fromisoformat(moment).timestamp()
-        for sent, week in self.sent:
-            if sent >= at:
-                return week
-        return self.sent[-1][1]
+        starts = [block["start"] for block in self.blocks]
+        number = sum(start <= moment for start in starts)
+        return self.week_with(what, number)
 
-    def week_before(self, week: str | None) -> str | None:
-        """Name the week sent before *week*, whose labels came with it."""
-        weeks = list(dict.fromkeys(week for _, week in self.sent))
-        place = 0 if week is None else weeks.index(week)
-        return weeks[place - 1] if place else None
+    def _after(self, week: str | None) -> str | None:
+        """Name the week sent after *week*: its labels came with that."""
+        weeks = [each for each, _ in self.weeks]
+        place = 0 if week is None else weeks.index(week) + 1
+        return weeks[place] if place < len(weeks) else None
 
 
 def causes_first(answer: Answer) -> list[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -26,6 +26,7 @@ def send_weeks(
     rows: pd.DataFrame,
     narrator: Narrator,
     *,
+    block_seconds: float,
     tell: Callable[[Turn], None],
     on_week: Callable[[str], None],
 ) -> Answer:
@@ -35,37 +36,43 @@ def send_weeks(
     """
     sold: list[Mapping[str, object]] = []
     for week, part in rows.groupby(TIMESTAMP, sort=True):
-        _sleep_until(next_block(time.time(), narrator.block_seconds))
+        _sleep_until(next_block(time.time(), block_seconds))
         on_week(str(week))
-        labelled = None
         if sold:
             client.feedback(msgspec.json.encode(sold))
-            labelled = time.time()
         prediction_id = client.predict("/predict", plain_rows(part))
         sold = [{"id": prediction_id, "label": part[TARGET].tolist()}]
-        # Rows count in the block in which they are answered: a busy machine may need
-        # the next one, and the next week then waits for the one after.
-        narrator.note(str(week), time.time(), labelled=labelled)
+        narrator.weeks.append((str(week), len(part)))
         for poll in range(POLLS_PER_BLOCK):
             if poll:
-                time.sleep(0.6 * narrator.block_seconds / POLLS_PER_BLOCK)
-            for turn in narrator.hear(client.drift()):
+                time.sleep(0.6 * block_seconds / POLLS_PER_BLOCK)
+            for turn in narrator.hear(client.drift(), sealed(client)):
                 tell(turn)
-    return _last_answer(client, narrator, tell)
+    return _last_answer(client, narrator, block_seconds, tell)
 
 
 def _last_answer(
-    client: Client, narrator: Narrator, tell: Callable[[Turn], None]
+    client: Client,
+    narrator: Narrator,
+    block_seconds: float,
+    tell: Callable[[Turn], None],
 ) -> Answer:
     """Wait until the last week is judged too."""
-    deadline = time.monotonic() + LAST_VERDICT_SECONDS + narrator.block_seconds
+    deadline = time.monotonic() + LAST_VERDICT_SECONDS + block_seconds
     while True:
         answer = client.drift()
-        for turn in narrator.hear(answer):
+        for turn in narrator.hear(answer, sealed(client)):
             tell(turn)
-        if int(answer["blocks"]) >= len(narrator.sent) or time.monotonic() > deadline:
+        if narrator.is_through or time.monotonic() > deadline:
             return answer
         time.sleep(0.2)
+
+
+def sealed(client: Client) -> list[Mapping[str, Any]]:
+    """Ask for the blocks that have been judged, in order."""
+    answer = msgspec.json.decode(client.get("/watch/blocks"))
+    blocks: list[Mapping[str, Any]] = answer["models"][0]["blocks"]
+    return blocks
 
 
 def next_block(now: float, block_seconds: float) -> float:

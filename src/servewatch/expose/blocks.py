@@ -40,6 +40,7 @@ def _model(source: Source, since: int) -> dict[str, Any]:
                 "end": iso(block.window.end),
                 "rows": block.window.rows,
                 "requests": block.window.requests,
+                "labels": block.window.labels,
                 "counts": {
                     name: block.window.counts[span].tolist()
                     for name, span in spans.items()
