@@ -8,14 +8,17 @@ not a theorem: it holds as far as the past's dependence is the future's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import chdtri
 
 from servewatch.judge.panel import Panel
 
 Floats = NDArray[np.float64]
 NEGLIGIBLE = 1.5  # noise of the estimate itself
+RARELY = 0.01
 DISJOINT_WINDOWS = 8
 MOST_BLOCKS = 16
 MEMORY = 1 / 64
@@ -39,7 +42,9 @@ def design_effect(hits: Floats, rows: Floats) -> tuple[float, float]:
     up to the largest of which 8 fit side by side (16 at most), are compared with the
     window that follows; sums over sets, since a mean of ratios lets rare ones dominate.
     Successive differences do not mistake a slow trend for dependence. Below 1.5 the
-    result is taken as 1; 1 too without variation or with fewer than 8 blocks.
+    result is taken as 1; 1 too without variation or with fewer than 8 blocks. One set
+    alone is a noisy measure: there a scale counts only above what independent rows
+    would show once in a hundred, by chi-square with as many degrees as windows.
     """
     usable = rows > 0
     hits, rows = hits[usable], rows[usable]
@@ -50,6 +55,7 @@ def design_effect(hits: Floats, rows: Floats) -> tuple[float, float]:
     sums = np.concatenate([np.zeros((1, hits.shape[1])), np.cumsum(hits, axis=0)])
     totals = np.concatenate([[0.0], np.cumsum(rows)])
     effects: list[float] = []
+    noise: list[float] = []
     blocks = 1
     while blocks <= MOST_BLOCKS and blocks * DISJOINT_WINDOWS <= rows.size:
         count = totals[blocks:] - totals[:-blocks]
@@ -59,9 +65,17 @@ def design_effect(hits: Floats, rows: Floats) -> tuple[float, float]:
             share[early], share[late], (count[early, None], count[late, None])
         )
         effects.append(float(changes.mean(axis=0).sum()) / scale)
+        if hits.shape[1] == 1:
+            noise.append(_noise(rows.size // blocks))
         blocks *= 2
-    largest = max(effects)
+    told = [e for e, line in zip_longest(effects, noise, fillvalue=0.0) if e >= line]
+    largest = max(told, default=1.0)
     return (largest if largest >= NEGLIGIBLE else 1.0), max(effects[0], 1.0)
+
+
+def _noise(windows: int) -> float:
+    """Give what *windows* windows of independent rows exceed once in a hundred."""
+    return float(chdtri(windows - 1, RARELY)) / (windows - 1)
 
 
 class Dependence:
@@ -80,6 +94,7 @@ class Dependence:
         self.unordered = np.array([s is None for s in stored])
         self.floor = np.array([1.0 if s is None else max(s, 1.0) for s in stored])
         self._tempered = np.array([stream.tempered for stream in streams])
+        self._lone = np.array([stream.sets == 1 for stream in streams])
         self._warmup_blocks, self._warmup_deff = warmup_blocks, warmup_deff
         self.blocks = np.zeros(len(streams), dtype=np.int64)
         self._narrow = _Scale(panel, self.floor, 1)
@@ -88,7 +103,9 @@ class Dependence:
 
     def design_effects(self) -> Floats:
         """Give deff (J,) from the blocks so far."""
-        deff = np.maximum(self._narrow.mean(), self.floor)
+        narrow = self._narrow.mean()
+        narrow = np.where(self._lone & (narrow < NEGLIGIBLE), 1.0, narrow)
+        deff = np.maximum(narrow, self.floor)
         wide = np.maximum(deff, self._wide.mean())
         cold = self.unordered & (self.blocks < self._warmup_blocks)
         deff = np.where(self.unordered, wide, deff)
