@@ -135,6 +135,20 @@ def test_scores_of_several_classes_go_by_class() -> None:
     assert np.trace(cells.of("confusion", counts)) == ROWS
 
 
+def test_a_score_a_class_says_that_numbers_are_classes() -> None:
+    table = np.random.default_rng(1).dirichlet([2, 2, 2], ROWS)
+    names = ["p0", "p1", "p2"]
+    data = rows(
+        kind=table.argmax(axis=1) * 1.0, **dict(zip(names, table.T, strict=True))
+    )
+
+    for options in ({}, {"scores": names}):
+        found = performance("kind", names, data=data, **options)
+
+        assert found.truth.classes == ("0", "1", "2")
+        assert found.truth.scores == tuple(names)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -55,7 +55,10 @@ def truth_of(
     and predictions are some of the same, or, for 0 and 1, probabilities. Raises
     `BaselineError` for wishes that the columns cannot meet.
     """
-    task = wanted.task or _task(label, predictions)
+    task = wanted.task
+    if task is None:  # only classes have scores, or a positive one
+        is_said = wanted.scores is not None or wanted.positive is not None
+        task = "classification" if is_said else _task(label, predictions)
     if task == "regression":
         return _regression(label, predictions, bins)
     classes = _classes(label, wanted.positive)
@@ -96,6 +99,8 @@ def _task(label: Answers, predictions: Sequence[Answers]) -> Task:
             return "classification"
         if levels <= {0.0, 1.0} and _is_probability(each):
             return "classification"
+    if len(levels) == sum(map(_is_probability, predictions)) > 1:  # one a class
+        return "classification"
     return "regression"
 
 

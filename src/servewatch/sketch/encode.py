@@ -190,7 +190,7 @@ def _encode_categories(
     if isinstance(values, Coded):
         pairs = _lookup(bins, [*values.distinct, None], cache)
         pairs = pairs[values.positions]
-    elif isinstance(values, np.ndarray) and values.dtype.kind in "iub":
+    elif isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
         distinct, inverse = np.unique(values, return_inverse=True)
         pairs = _lookup(bins, distinct.tolist(), cache)[inverse.reshape(-1)]
     else:
