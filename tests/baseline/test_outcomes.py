@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import brier_score_loss, log_loss
 
 from servewatch.baseline import Baseline
 from servewatch.baseline.profile import Performance
 from servewatch.errors import BaselineError
-from servewatch.sketch.truth import TruthCells
+from servewatch.sketch.truth import MOST_CLASSES, TruthCells
 
 ROWS = 1000
 
@@ -188,7 +190,7 @@ def test_too_many_classes_are_said_to_be() -> None:
     baseline = built("name", "said_name", data=rows(name=drawn, said_name=drawn))
 
     assert baseline.content.performance is None
-    assert any("50 can be counted" in note for note in baseline.notes)
+    assert any(f"{MOST_CLASSES} can be counted" in note for note in baseline.notes)
 
 
 def test_without_labels_in_evaluation_nothing_is_compared() -> None:
@@ -201,3 +203,193 @@ def test_without_labels_in_evaluation_nothing_is_compared() -> None:
 
     assert baseline.content.performance is None
     assert any("no row of evaluation has one" in note for note in baseline.notes)
+
+
+def of_three() -> dict[str, Any]:
+    rng = np.random.default_rng(7)
+    table = rng.dirichlet([0.7, 0.7, 0.7], ROWS)
+    drawn = (rng.random((ROWS, 1)) > table.cumsum(axis=1)).sum(axis=1)
+    letters = np.array(["a", "b", "c"])
+    return {
+        "x": rng.normal(size=ROWS),
+        "city": rng.choice(["A", "B"], ROWS),
+        "kind": letters[drawn],
+        "said_kind": letters[table.argmax(axis=1)],
+        "of_a": table[:, 0],
+        "of_b": table[:, 1],
+        "of_c": table[:, 2],
+    }
+
+
+def notes_on_scores(baseline: Baseline) -> list[str]:
+    words = ("higher", "Going by", "taken")
+    return [note for note in baseline.notes if any(word in note for word in words)]
+
+
+@pytest.mark.parametrize("said", [["said_kind"], []])
+def test_scores_find_their_class_in_any_order(said: list[str]) -> None:
+    data = of_three()
+
+    baseline = built("kind", [*said, "of_c", "of_a", "of_b"], data=data)
+
+    found = baseline.content.performance
+    assert found is not None
+    assert found.truth.scores == ("of_a", "of_b", "of_c")
+    assert any("of_a of a, of_b of b, of_c of c" in note for note in baseline.notes)
+
+
+def test_scores_in_any_order_measure_as_scikit_learn_does() -> None:
+    data = of_three()
+    baseline = built("kind", ["of_c", "of_a", "of_b"], data=data)
+
+    found = baseline.content.performance
+    assert found is not None
+    rows, log_loss_sum = found.sums[0], found.sums[1]
+    assert log_loss_sum / rows == pytest.approx(
+        log_loss(data["kind"], np.stack([data[f"of_{c}"] for c in "abc"], axis=1)),
+        rel=1e-9,
+    )
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [["of_c", "of_a", "of_b"], {"a": "of_c", "b": "of_a", "c": "of_b"}],
+)
+def test_scores_that_are_said_stay_where_rows_contradict(scores: Any) -> None:
+    columns = ["said_kind", "of_a", "of_b", "of_c"]
+    baseline = built("kind", columns, data=of_three(), scores=scores)
+
+    found = baseline.content.performance
+    assert found is not None
+    assert found.truth.scores == ("of_c", "of_a", "of_b")
+    assert any("scores= has another order" in note for note in baseline.notes)
+
+
+def test_columns_that_fit_no_class_are_no_scores() -> None:
+    data = of_three()
+    data["of_b"] = 1 - data["of_b"]
+
+    baseline = built("kind", ["said_kind", "of_a", "of_b", "of_c"], data=data)
+
+    found = baseline.content.performance
+    assert found is not None
+    assert found.truth.scores == ()
+    assert found.truth.prediction == "said_kind"
+    assert any("No scores are taken: of_b is not" in note for note in baseline.notes)
+
+
+def test_of_two_columns_the_positive_one_is_kept() -> None:
+    data = rows()
+    data["q"] = 1 - data["p"]
+
+    for columns in (["said", "p", "q"], ["said", "q", "p"]):
+        assert performance("flag", columns, data=data).truth.scores == ("p",)
+    truth = performance("flag", ["p", "q"], data=data, positive=0).truth
+    assert (truth.classes, truth.scores) == (("1", "0"), ("q",))
+
+
+def of_good() -> dict[str, Any]:
+    rng = np.random.default_rng(3)
+    risk = rng.random(ROWS)
+    return {
+        "x": rng.normal(size=ROWS),
+        "city": rng.choice(["A", "B"], ROWS),
+        "risk": risk,
+        "outcome": np.where(rng.random(ROWS) < risk, "bad", "good"),
+        "said_outcome": np.where(risk > 0.5, "bad", "good"),
+    }
+
+
+@pytest.mark.parametrize("columns", [["risk"], ["said_outcome", "risk"]])
+def test_the_positive_class_is_the_one_with_higher_scores(columns: list[str]) -> None:
+    data = of_good()
+
+    baseline = built("outcome", columns, data=data)
+
+    found = baseline.content.performance
+    assert found is not None
+    assert found.truth.classes == ("good", "bad")
+    assert found.truth.scores == ("risk",)
+    assert any("bad is taken as the positive class" in note for note in baseline.notes)
+    brier = found.sums[3] / found.sums[0]
+    assert brier == pytest.approx(
+        brier_score_loss(data["outcome"] == "bad", data["risk"]), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "classes"),
+    [
+        ({"positive": "good"}, ("bad", "good")),
+        ({"scores": {"good": "risk"}}, ("bad", "good")),
+    ],
+)
+def test_a_positive_class_that_is_said_stays_where_rows_contradict(
+    options: dict[str, Any], classes: tuple[str, ...]
+) -> None:
+    baseline = built("outcome", "risk", data=of_good(), **options)
+
+    found = baseline.content.performance
+    assert found is not None
+    assert found.truth.classes == classes
+    assert any("though it is said to be" in note for note in baseline.notes)
+
+
+def test_a_score_by_its_class_says_which_one_is_positive() -> None:
+    baseline = built("outcome", "risk", data=of_good(), scores={"bad": "risk"})
+
+    found = baseline.content.performance
+    assert found is not None
+    assert found.truth.classes == ("good", "bad")
+    assert notes_on_scores(baseline) == []
+
+
+def test_a_score_of_the_other_class_alone_is_refused() -> None:
+    with pytest.raises(BaselineError, match="scores do not fit"):
+        built(
+            "outcome", "risk", data=of_good(), scores={"bad": "risk"}, positive="good"
+        )
+
+
+def test_chance_contradicts_nothing() -> None:
+    rng = np.random.default_rng(11)
+    for _ in range(20):
+        data = rows(p=rng.random(ROWS))
+        baseline = built("flag", "p", data=data)
+
+        found = baseline.content.performance
+        assert found is not None
+        assert found.truth.classes == ("0", "1")
+        assert notes_on_scores(baseline) == []
+
+
+def test_few_rows_contradict_nothing() -> None:
+    data = {
+        "x": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        "city": ["A", "B"] * 3,
+        "flag": [0, 0, 0, 1, 1, 1],
+        "p": [0.9, 0.8, 0.7, 0.1, 0.2, 0.3],
+    }
+
+    baseline = built("flag", "p", data=data)
+
+    found = baseline.content.performance
+    assert found is not None
+    assert found.truth.classes == ("0", "1")
+    assert notes_on_scores(baseline) == []
+
+
+@pytest.mark.parametrize("size", [1e160, 1e300, 1.5e308])
+def test_numbers_too_large_to_be_compared_are_said_to_be(
+    size: float, tmp_path: Path
+) -> None:
+    data = rows()
+    sign = np.where(data["p"] > 0.5, 1.0, -1.0)
+    data |= {"amount": data["p"] * size * sign, "guess": -data["p"] * size * sign}
+
+    baseline = built("amount", "guess", data=data)
+    baseline.save(tmp_path / "model.swb")
+
+    assert baseline.content.performance is None
+    assert any("too large to be compared" in note for note in baseline.notes)
+    assert Baseline.load(tmp_path / "model.swb").digest == baseline.digest

@@ -95,11 +95,13 @@ class Build:
             bins=bins,
         )
         performance, outcomes = None, NO_BLOCKS
+        said: tuple[str, ...] = (compared,) if isinstance(compared, str) else ()
         if isinstance(compared, Compared):
             performance = profile_outcomes(
                 compared, loss_model(compared, profiles, codes, roles.features)
             )
             outcomes = block_counts(compared)
+            said = compared.notes
         content = Content(
             columns=tuple(c.profile for c in coded),
             ignored=tuple(sorted({*roles.ignored, *filter(None, [roles.timestamp])})),
@@ -119,7 +121,6 @@ class Build:
             performance=performance,
             influence=influences(gathered, profiles, codes, roles),
         )
-        said = (compared,) if isinstance(compared, str) else ()
         return self._tempered(content, served, outcomes), said
 
     def _segments(self, served: Sequence[Profiled]) -> tuple[Segment, ...]:

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from servewatch.baseline.outcome_edges import cut_numbers, with_score_edges
+from servewatch.baseline.score_order import Known, Settled, settle_one, settle_several
 from servewatch.errors import BaselineError
 from servewatch.schema import Kind
-from servewatch.sketch.bins import Bins, EdgeBins, LevelBins, edge_bins
+from servewatch.sketch.bins import Bins, EdgeBins, LevelBins
 from servewatch.sketch.encode import Coded, Values, to_numbers, to_texts
-from servewatch.sketch.truth import CALIBRATION_BINS, MOST_CLASSES, Task, Truth
+from servewatch.sketch.scoring import Scoring
+from servewatch.sketch.truth import MOST_CLASSES, Task, Truth
 
-Floats = NDArray[np.float64]
-BINARY_SCORE_BINS = 200
-SCORE_BINS = 50  # of each class's scores, where there are more than two
-CLIP = 0.995  # quantile of the absolute error where a bounded loss is cut
 MOSTLY = 0.99
-SMALLEST = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +42,33 @@ class Wanted:
     positive: object = None
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """How labels are counted, and sentences on what was guessed or contradicts."""
+
+    truth: Truth
+    notes: tuple[str, ...] = ()
+
+
 def truth_of(
     label: Answers, predictions: Sequence[Answers], wanted: Wanted, bins: int
-) -> Truth | str:
+) -> Decided | str:
     """Decide how labels are counted, or say in a sentence why they cannot be.
 
     Labels that are texts or truths are classes; numbers are classes where there are few
-    and predictions are some of the same, or, for 0 and 1, probabilities. Raises
-    `BaselineError` for wishes that the columns cannot meet.
+    and predictions are some of the same, or, for 0 and 1, probabilities. What scores
+    are of shows in rows whose class is predicted or, without such a column, labelled;
+    what the user says of them stays. Raises `BaselineError` for wishes that the columns
+    cannot meet.
     """
     task = wanted.task
     if task is None:  # only classes have scores, or a positive one
         is_said = wanted.scores is not None or wanted.positive is not None
         task = "classification" if is_said else _task(label, predictions)
     if task == "regression":
-        return _regression(label, predictions, bins)
-    classes = _classes(label, wanted.positive)
+        found = _regression(label, predictions, bins)
+        return found if isinstance(found, str) else Decided(found)
+    classes = _classes(label, wanted)
     if not 2 <= len(classes) <= MOST_CLASSES:
         return (
             f"Labels of {label.name} are not compared with predictions: "
@@ -73,19 +80,26 @@ def truth_of(
         for each in predictions
         if each.name not in scores and _holds(each, classes)
     ]
-    if not scores and not named:
-        return (
-            f"Labels of {label.name} are not compared with predictions: no prediction "
-            "column holds its classes, or a probability. Name it by scores=."
+    known = _known(label, [each for each in predictions if each.name in named], classes)
+    settled = _settle(predictions, scores, classes, known, wanted)
+    if not settled.scores and not named:
+        why = " ".join(settled.notes) or (
+            "no prediction column holds its classes, or a probability. Name it by "
+            "scores=."
         )
+        return f"Labels of {label.name} are not compared with predictions: {why}"
     truth = Truth(
         task="classification",
         target=label.name,
         prediction=named[0] if named else None,
-        classes=classes,
-        scores=scores,
+        classes=settled.classes,
+        scores=settled.scores,
     )
-    return truth if not scores else _with_edges(truth, predictions)
+    if truth.scores:
+        by_name = {each.name: to_numbers(each.values)[0] for each in predictions}
+        table = np.stack([by_name[name] for name in truth.scores], axis=1)
+        truth = with_score_edges(truth, table)
+    return Decided(truth, settled.notes)
 
 
 def _task(label: Answers, predictions: Sequence[Answers]) -> Task:
@@ -112,7 +126,7 @@ def _is_probability(column: Answers) -> bool:
     return bool(finite.size and finite.min() >= 0 and finite.max() <= 1)
 
 
-def _classes(label: Answers, positive: object) -> tuple[str, ...]:
+def _classes(label: Answers, wanted: Wanted) -> tuple[str, ...]:
     """Give the classes in order; of two, the positive one last."""
     found: Sequence[str | None]
     if isinstance(label.bins, EdgeBins):
@@ -124,10 +138,13 @@ def _classes(label: Answers, positive: object) -> tuple[str, ...]:
         if label.bins.others:  # more than are told apart
             found = [*found, *[f"{k}" for k in range(MOST_CLASSES)]]
     classes = [text for text in found if text is not None]
+    positive, scores = wanted.positive, wanted.scores
     if positive is None:
+        scored = list(_by_class(scores, classes)) if isinstance(scores, Mapping) else []
+        if len(classes) == 2 and len(scored) == 1:  # its score says which one it is
+            classes.sort(key=scored.__contains__)
         return tuple(classes)
-    text = to_texts([positive])[0]
-    text = {"true": "1", "false": "0"}.get(text or "", text)
+    text = _text_of(positive, classes)
     if text not in classes or len(classes) != 2:
         raise BaselineError(
             f"positive={positive!r} is not one of two classes of {label.name!r}",
@@ -136,6 +153,19 @@ def _classes(label: Answers, positive: object) -> tuple[str, ...]:
             remedy="correct positive, or leave it out",
         )
     return (*(each for each in classes if each != text), text)
+
+
+def _by_class(
+    scores: Mapping[object, str], classes: Sequence[str]
+) -> Mapping[str, str]:
+    by_text = {_text_of(each, classes): name for each, name in scores.items()}
+    return {text: by_text[text] for text in classes if text in by_text}
+
+
+def _text_of(value: object, classes: Sequence[str]) -> str:
+    """Give a class as its text; truths may be counted as the 1 and 0 they are."""
+    text = to_texts([value])[0] or ""
+    return text if text in classes else {"true": "1", "false": "0"}.get(text, text)
 
 
 def _holds(column: Answers, classes: Sequence[str]) -> bool:
@@ -154,7 +184,10 @@ def _holds(column: Answers, classes: Sequence[str]) -> bool:
 def _scores(
     predictions: Sequence[Answers], classes: Sequence[str], wanted: Wanted
 ) -> tuple[str, ...]:
-    """Give the columns of probabilities in the order of the classes they are of."""
+    """Give the columns of probabilities, where all are there in order of the classes.
+
+    With two classes it may be the positive one's alone.
+    """
     given = wanted.scores
     if given is None:
         found = [
@@ -162,18 +195,17 @@ def _scores(
             for each in predictions
             if _is_probability(each) and not _holds(each, classes)
         ]
-        if len(classes) == 2 and found:
-            return (found[-1],)
-        return tuple(found) if len(found) == len(classes) else ()
+        return tuple(found) if len(found) in _allowed(classes) else ()
     if isinstance(given, Mapping):
-        by_text = {to_texts([key])[0]: name for key, name in given.items()}
-        names = [by_text[text] for text in classes if text in by_text]
-        names = names[-1:] if len(classes) == 2 else names
+        by_class = _by_class(given, classes)
+        names = list(by_class.values())
+        if len(classes) == 2 and classes[-1] not in by_class:
+            names = []  # of the one that is said not to be the positive one
     else:
         names = [given] if isinstance(given, str) else list(given)
     known = {each.name: each for each in predictions}
     odd = [n for n in names if n not in known or not _is_probability(known[n])]
-    if odd or len(names) not in {len(classes), 1 if len(classes) == 2 else -1}:
+    if odd or len(names) not in _allowed(classes):
         raise BaselineError(
             "scores do not fit the classes",
             found=", ".join(odd) or f"{len(names)} columns, {len(classes)} classes",
@@ -181,42 +213,43 @@ def _scores(
             "with two classes the positive one's",
             remedy="name them by scores=, and among the predictions",
         )
-    return tuple(names[-1:] if len(classes) == 2 else names)
+    return tuple(names)
 
 
-def _with_edges(truth: Truth, predictions: Sequence[Answers]) -> Truth:
-    """Cut probabilities by mass and by width alike: traffic may move off the mass."""
-    by_name = {each.name: to_numbers(each.values)[0] for each in predictions}
-    table = np.stack([by_name[name] for name in truth.scores], axis=1)
-    table = table[~np.isnan(table).any(axis=1)]
-    told = table.max(axis=1) if table.shape[1] > 1 else table[:, 0]
-    count = BINARY_SCORE_BINS if truth.is_binary else SCORE_BINS
-    even = np.linspace(0, 1, count // 2 + 1)[1:-1]
-    edges = np.union1d(even, _quantiles(table.ravel(), count // 2))
-    edges = np.union1d(edges, _around_atoms(table.ravel(), count))
-    return msgspec.structs.replace(
-        truth,
-        score_edges=_inner(edges),
-        calibration_edges=_inner(_quantiles(told, CALIBRATION_BINS)),
-    )
+def _allowed(classes: Sequence[str]) -> set[int]:
+    return {1, 2} if len(classes) == 2 else {len(classes)}
 
 
-def _around_atoms(values: Floats, count: int) -> Floats:
-    """Give frequent values an edge on both sides: ties among scores are then exact."""
-    distinct, rows = np.unique(values, return_counts=True)
-    atoms = distinct[rows * count >= values.size]
-    return np.concatenate([atoms, np.nextafter(atoms, -1.0)])
+def _known(
+    label: Answers, predictions: Sequence[Answers], classes: tuple[str, ...]
+) -> Known:
+    """Give rows' classes as predicted, which scores agree with best, or as labelled."""
+    of = Truth(task="classification", target=label.name, classes=classes)
+    for each in predictions:
+        codes = Scoring(of).values(each.values).astype(np.int64)
+        if np.unique(codes[codes < len(classes)]).size > 1:
+            return Known(codes, "predicted as")
+    return Known(Scoring(of).values(label.values).astype(np.int64), "labelled")
 
 
-def _inner(edges: Floats) -> tuple[float, ...]:
-    return tuple(edges[(edges >= 0) & (edges < 1)].tolist())
-
-
-def _quantiles(values: Floats, count: int) -> Floats:
-    if values.size == 0:
-        return np.empty(0)
-    shares = np.arange(1, count) / count
-    return np.unique(np.quantile(values, shares, method="inverted_cdf"))
+def _settle(
+    predictions: Sequence[Answers],
+    names: Sequence[str],
+    classes: tuple[str, ...],
+    known: Known,
+    wanted: Wanted,
+) -> Settled:
+    """Compare what the user says of scores, or their order, with the rows."""
+    if not names:
+        return Settled(classes, ())
+    columns = {each.name: to_numbers(each.values)[0] for each in predictions}
+    if len(names) == 1:
+        is_said = wanted.positive is not None or isinstance(wanted.scores, Mapping)
+        name = names[0]
+        return settle_one(name, columns[name], classes, known, is_said=is_said)
+    table = np.stack([columns[name] for name in names], axis=1)
+    is_said = wanted.scores is not None
+    return settle_several(names, table, classes, known, is_said=is_said)
 
 
 def _regression(
@@ -233,25 +266,8 @@ def _regression(
     y, value = y[known], value[known]
     if y.size == 0:
         return f"Labels of {label.name} are not compared: no row has both."
-    residual = y - value
-    absolute, size = np.abs(residual), np.abs(y) + np.abs(value)
-    relative = np.divide(absolute, size, out=np.zeros(y.size), where=size > 0)
-    spread = float(y.std())
-    clip = float(np.quantile(absolute, CLIP, method="inverted_cdf"))
-    return Truth(
-        task="regression",
-        target=label.name,
-        prediction=numeric[0].name,
-        edges={
-            name: edge_bins(each, bins).edges
-            for name, each in (
-                ("relative", relative),
-                ("residual", residual),
-                ("absolute", absolute),
-                ("predicted", value),
-            )
-        },
-        clip=max(clip, spread / 1000, SMALLEST),
-        center=float(y.mean()),
-        scale=spread if spread > 0 else max(abs(float(y.mean())), 1.0),
+    truth = cut_numbers(label.name, numeric[0].name, y, value, bins)
+    return truth or (
+        f"Labels of {label.name} are not compared with predictions: their values are "
+        "too large to be compared."
     )

@@ -33,7 +33,7 @@ class Compared:
     """Evaluation rows with label and prediction in time order, as they are counted.
 
     `places` (n,) are their numbers among all rows, `held_places` among those with a
-    prediction.
+    prediction, `notes` sentences on what was guessed or contradicts.
     """
 
     scoring: Scoring
@@ -42,6 +42,7 @@ class Compared:
     timeline: Timeline
     places: NDArray[np.int64]
     held_places: NDArray[np.int64]
+    notes: tuple[str, ...] = ()
 
 
 def compare_outcomes(
@@ -77,9 +78,10 @@ def compare_outcomes(
         for name in (*roles.predictions, roles.target)
     }
     predictions = [answers[name] for name in roles.predictions]
-    truth = truth_of(answers[roles.target], predictions, wanted, bins)
-    if isinstance(truth, str):
-        return truth
+    decided = truth_of(answers[roles.target], predictions, wanted, bins)
+    if isinstance(decided, str):
+        return decided
+    truth = decided.truth
     columns = tuple(
         SegmentColumn(name, tuple(labels_of(name, profiles[name].bins)))
         for name in segments
@@ -96,7 +98,9 @@ def compare_outcomes(
     if places.size < held.places.size:  # rows without a label are in no block of these
         timeline = Timeline(places.size, np.empty(0, dtype=np.int64), ())
     among_held = np.searchsorted(held.places, places)
-    return Compared(scoring, records, labels, timeline, places, among_held)
+    return Compared(
+        scoring, records, labels, timeline, places, among_held, decided.notes
+    )
 
 
 def rows_at(
