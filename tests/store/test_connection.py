@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import sqlite3
 import threading
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,10 +15,9 @@ import pytest
 from servewatch.errors import StoreError
 from servewatch.store.connection import ProcessConnection
 from servewatch.store.waiting_sqlite import SqliteWaiting
+from tests.store.forking import DONE, exit_code, forked
 from tests.store.labels import a_file, counted, late, served
 
-HANG_SECONDS = 20
-DONE = 3
 KEYS = [(b"%d" % number, 0) for number in range(200)]
 
 
@@ -29,25 +26,6 @@ def store(tmp_path: Path) -> Iterator[SqliteWaiting]:
     with closing(a_file(tmp_path / "labels.db")) as made:
         made.keep(served(*KEYS))
         yield made
-
-
-def forked(work: Callable[[], object], fork: Callable[[], int] = os.fork) -> int:
-    """Do *work* in a child that ends without cleaning up; give the child's number."""
-    with warnings.catch_warnings():  # Python 3.12: there are threads, on purpose
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = fork()
-    if child == 0:
-        try:
-            signal.alarm(HANG_SECONDS)
-            work()
-            os._exit(DONE)
-        finally:
-            os._exit(1)
-    return child
-
-
-def exit_code(child: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def settle(store: SqliteWaiting, *ids: bytes) -> list[str]:

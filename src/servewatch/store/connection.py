@@ -13,16 +13,24 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import RLock
 from weakref import WeakValueDictionary
 
 from servewatch.errors import StoreError
+from servewatch.store.label_file import opened
+
+OPEN = ("", "-wal", "-shm")  # what a connection holds open from its first read on
 
 
 class ProcessConnection:
     """A connection to *where* that *open_* makes, used by one thread at a time.
 
-    What SQLite or the disk refuses is raised as StoreError.
+    What SQLite or the disk refuses is raised as StoreError. So is every use once
+    *is_same* has denied, before a use or a commit, that the names still lead to the
+    open files: SQLite goes on writing to files that were removed. What was away is not
+    trusted when it comes back, for another may have written to it; only a restart
+    opens it again.
 
     >>> database = ProcessConnection(lambda: sqlite3.connect(":memory:"), ":memory:")
     >>> with database.transaction() as connection:
@@ -31,10 +39,18 @@ class ProcessConnection:
     >>> database.close()
     """
 
-    def __init__(self, open_: Callable[[], sqlite3.Connection], where: str) -> None:
+    def __init__(
+        self,
+        open_: Callable[[], sqlite3.Connection],
+        where: str,
+        *,
+        is_same: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Open nothing yet."""
         self._open = open_
         self._where = where
+        self._is_same = is_same
+        self._is_lost = False
         self._lock = RLock()  # a signal's handler may fork amid a transaction
         self._connection: sqlite3.Connection | None = None
         self._process = 0
@@ -51,6 +67,7 @@ class ProcessConnection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                self._check(connection)
                 connection.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):  # a full disk has rolled it back already
@@ -62,7 +79,9 @@ class ProcessConnection:
         """Give the connection to this thread alone, outside any transaction."""
         with self._lock:
             try:
-                yield self._mine()
+                connection = self._mine()
+                self._check(connection)
+                yield connection
             except sqlite3.Error as error:
                 raise self._refused(error) from error
 
@@ -82,6 +101,9 @@ class ProcessConnection:
     def before_fork(self) -> None:
         """Wait for the transaction under way, and close."""
         self._lock.acquire()
+        if self._connection is not None:
+            with suppress(StoreError):  # known then to parent and child
+                self._check(self._connection)
         self.let_go()
 
     def after_fork_in_parent(self) -> None:
@@ -95,6 +117,8 @@ class ProcessConnection:
     def _mine(self) -> sqlite3.Connection:
         if self._is_closed:
             raise StoreError("the file of labels is closed", where=self._where)
+        if self._is_lost:
+            raise _gone(self._where)
         if self._connection is None:
             try:
                 self._connection = self._open()
@@ -109,6 +133,13 @@ class ProcessConnection:
             )
         return self._connection
 
+    def _check(self, connection: sqlite3.Connection) -> None:
+        # A fork in a signal's handler closes it amid this, and its log goes with it.
+        if not self._is_same() and self._connection is connection:
+            self._is_lost = True
+        if self._is_lost:
+            raise _gone(self._where)
+
     def _refused(self, error: sqlite3.Error | OSError) -> StoreError:
         name = getattr(error, "sqlite_errorname", type(error).__name__)
         return StoreError(
@@ -117,6 +148,65 @@ class ProcessConnection:
             found=f"{name}: {error}",
             remedy="nothing of this was done; mend it and try again",
         )
+
+
+class LabelFile:
+    """The file at *path* (absolute), and whether its names still lead to what is open.
+
+    >>> from contextlib import closing
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "labels.db"
+    ...     file = LabelFile(path, "of the baseline", busy_seconds=1.0)
+    ...     with closing(file.open()):
+    ...         before = file.is_same()
+    ...         path.unlink()
+    ...         before, file.is_same()
+    (True, False)
+    """
+
+    def __init__(self, path: Path, digest: str, *, busy_seconds: float) -> None:
+        """Open nothing yet."""
+        self._path = path
+        self._digest = digest
+        self._busy_seconds = busy_seconds
+        self._files: list[tuple[int, int] | None] = []
+
+    def open(self) -> sqlite3.Connection:
+        """Give a connection as `opened` does; never to another file than the first."""
+        first = self._files[:1]
+        if first and self._found()[:1] != first:
+            raise _gone(str(self._path))
+        connection = opened(self._path, self._digest, busy_seconds=self._busy_seconds)
+        found = self._found()
+        self._files = (first or found[:1]) + found[1:]
+        return connection
+
+    def is_same(self) -> bool:
+        """Whether file, log and index are those last opened; 6 microseconds."""
+        found = self._found()
+        return found == self._files and None not in found
+
+    def _found(self) -> list[tuple[int, int] | None]:
+        # By name: to close a handle of our own would drop the locks of SQLite's.
+        found: list[tuple[int, int] | None] = []
+        for end in OPEN:
+            try:
+                each = os.lstat(f"{self._path}{end}")
+            except OSError:
+                found.append(None)
+            else:
+                found.append((each.st_dev, each.st_ino))
+        return found
+
+
+def _gone(where: str) -> StoreError:
+    return StoreError(
+        "the file of labels, or its -wal or -shm, is gone or another one",
+        where=where,
+        remedy="stop all that use it, put the files back if they were moved, and start"
+        " again; labels and predictions that only they held are lost without them",
+    )
 
 
 class _Forks:

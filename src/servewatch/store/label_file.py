@@ -47,8 +47,8 @@ def opened(path: Path, digest: str, *, busy_seconds: float) -> sqlite3.Connectio
     Both are for us alone. A file that is not ours stays as it is, whatever is wrong
     with it, for it may hold labels. Raises StoreError where it, its folder or what
     SQLite puts beside it is a symbolic link, where it is another user's, readable to
-    others, damaged or no such file, or was made for another *digest*. Raises
-    sqlite3.Error and OSError as they come.
+    others, only to be read, damaged or no such file, was made for another *digest*, or
+    where only its log is left. Raises sqlite3.Error and OSError as they come.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for each in (path.parent, path, *(Path(f"{path}{end}") for end in BESIDE)):
@@ -58,6 +58,13 @@ def opened(path: Path, digest: str, *, busy_seconds: float) -> sqlite3.Connectio
                 where=str(each),
                 remedy="name the file itself",
             )
+    # In this order: whoever makes the file has it there before its log.
+    if Path(f"{path}-wal").exists() and not path.exists():
+        raise StoreError(
+            "the file of labels is gone and its log is left",
+            where=f"{path}-wal",
+            remedy="put the file back, or move -wal and -shm away, and start again",
+        )
     if not path.exists():
         _make(path, digest)
     _check_owner(path)
@@ -78,6 +85,8 @@ def opened(path: Path, digest: str, *, busy_seconds: float) -> sqlite3.Connectio
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        with _said_of(path):
+            _check_writable(connection)
     except BaseException:
         connection.close()
         raise
@@ -180,9 +189,18 @@ def _check_identity(connection: sqlite3.Connection, path: Path, digest: str) -> 
         )
 
 
+def _check_writable(connection: sqlite3.Connection) -> None:
+    # To begin is not enough: where it may only read, SQLite begins to read.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute("UPDATE state SET waiting = waiting")
+    finally:
+        connection.execute("ROLLBACK")
+
+
 @contextmanager
 def _said_of(path: Path) -> Iterator[None]:
-    """Say of what SQLite cannot read whether it is damaged or no such file."""
+    """Say of what SQLite cannot use what it is: damaged, no such file, read-only."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -193,6 +211,15 @@ def _said_of(path: Path) -> Iterator[None]:
                 raise _foreign(path) from error
             case sqlite3.SQLITE_CORRUPT:
                 raise _damaged(path, str(error)) from error
+            # The second where it cannot make the log.
+            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN:
+                raise StoreError(
+                    "the file of labels cannot be written",
+                    where=str(path),
+                    found=f"{error.sqlite_errorname}: {error}",
+                    remedy="make it, its folder and their disk writable, or name"
+                    " another",
+                ) from error
         raise
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from servewatch.errors import StoreError
-from servewatch.store.connection import ProcessConnection
-from servewatch.store.label_file import check_sound, opened, size_on_disk
+from servewatch.store.connection import LabelFile, ProcessConnection
+from servewatch.store.label_file import check_sound, size_on_disk
 from servewatch.store.waiting import (
     Counted,
     Late,
@@ -55,8 +55,10 @@ class SqliteWaiting:
 
     Predictions are unknown *retention_seconds* after they were served; `expire` makes
     room. Where another process holds the file for *busy_seconds*, or the disk is full,
-    StoreError is raised and nothing of the call has happened. A fork waits for the
-    transaction under way, and parent and child go on with connections of their own.
+    StoreError is raised and nothing of the call has happened. So it is from when the
+    file, its -wal or its -shm was found removed or replaced, until a restart: what is
+    written to a removed file is lost. A fork waits for the transaction under way, and
+    parent and child go on with connections of their own.
 
     >>> from tempfile import TemporaryDirectory
     >>> record = np.zeros(1, [("prediction", "f8")])
@@ -87,7 +89,7 @@ class SqliteWaiting:
         dtype_digest: str,
         busy_seconds: float = BUSY_SECONDS,
     ) -> None:
-        """Open the file, made if there is none, and look for damage in all of it.
+        """Open the file, made if there is none, to write; look for damage in all of it.
 
         Raises StoreError, and ValueError where *dtype* has no fixed size.
         """
@@ -96,10 +98,8 @@ class SqliteWaiting:
         self._path = Path(path).absolute()
         self._retention_seconds = retention_seconds
         self._dtype = dtype
-        self._file = ProcessConnection(
-            lambda: opened(self._path, dtype_digest, busy_seconds=busy_seconds),
-            str(self._path),
-        )
+        file = LabelFile(self._path, dtype_digest, busy_seconds=busy_seconds)
+        self._file = ProcessConnection(file.open, str(self._path), is_same=file.is_same)
         try:
             with self._file.held() as connection:
                 check_sound(connection, self._path)
