@@ -103,6 +103,9 @@ BAD: list[tuple[str, object]] = [
     ("detectors", "adwin"),
     ("detectors_gate", ("adwin",)),
     ("state_dir", ""),
+    ("state_dir", "labels\0"),
+    ("state_dir", "labels\n"),
+    ("state_dir", "a\nb"),
     ("store", ""),
     ("worker", ""),
 ]

@@ -11,6 +11,7 @@ from servewatch.errors import ConfigError
 
 HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 token; ASGI: lower case
 PREFIX = re.compile(r"(/[\w.~-]+)*")
+FOLDER = re.compile(r"[^\x00-\x1f\x7f]+")  # NUL ends a path, a newline the log's line
 TOKEN = re.compile(r"[!-~]+")  # what a header can carry
 
 
@@ -120,7 +121,7 @@ LIMITS: Mapping[str, Limit] = {
     ),
     "request_id_header": _written_as(HEADER, "a header name in lower case"),
     "id_from": NAMED,
-    "state_dir": NAMED,
+    "state_dir": _written_as(FOLDER, "a path, not empty, without control characters"),
     "store": NAMED,
     "worker": NAMED,
 }
