@@ -51,8 +51,10 @@ def _store(
             most_rows=config.waiting_rows,
             retention_seconds=config.label_retention_seconds,
         )
-    # Another baseline counts by other bins: its labels are another file's.
-    name = f"{NAME.sub('-', config.model)[:64]}-{baseline.digest[:12]}.labels"
+    # "m/1" and "m 1" are spelt alike. Another baseline counts by other bins.
+    model = sha256(config.model.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    spelt = NAME.sub("-", config.model)[:64]
+    name = f"{spelt}-{model}-{baseline.digest[:12]}.labels"
     return SqliteWaiting(
         Path(config.state_dir) / name,
         retention_seconds=config.label_retention_seconds,
