@@ -54,9 +54,9 @@ def test_only_rows_with_a_prediction_and_a_label_are_compared() -> None:
 
     known = baseline.content.performance
     assert known is not None
-    assert known.rows == ROWS
+    assert known.rows == ROWS - 100
     matrix = TruthCells(known.truth).of("confusion", np.array(known.counts))
-    assert matrix[2].sum() == 100  # a label that is missing is no class
+    assert matrix[2].sum() == 0
 
 
 def test_time_order_decides_and_not_the_order_of_rows() -> None:
@@ -192,6 +192,30 @@ def test_errors_that_come_in_bursts_are_tempered() -> None:
     )
 
 
+def test_a_group_that_comes_in_bursts_is_tempered_by_itself() -> None:
+    rng = np.random.default_rng(5)
+    rate = np.repeat(rng.choice([0.1, 0.9], 60), 100)
+    city = rng.choice(["A", "B"], 6000)
+    said = np.where(city == "B", rng.random(6000) < rate, rng.random(6000) < 0.5)
+    data = {"x": rng.normal(size=6000), "city": city, "said": said * 1}
+    data["y"] = np.where(rng.random(6000) < 0.1, 1 - data["said"], data["said"])
+
+    baseline = Baseline.build(
+        data,
+        evaluation=data,
+        target="y",
+        prediction="said",
+        ordered=True,
+        segments=["city"],
+    )
+
+    found = streams(baseline)
+    effect = found["group:city#2/positive"].design_effect
+    assert effect is not None
+    assert effect > 5
+    assert (found["error"].design_effect or 0) < 2
+
+
 def test_what_the_prediction_and_its_error_go_with_is_kept() -> None:
     rng = np.random.default_rng(6)
     x, z = rng.normal(size=2000), rng.normal(size=2000)
@@ -224,6 +248,8 @@ CONTRADICTIONS: dict[str, tuple[str, Callable[[Tree], object], str]] = {
     "cells": ("classes", lambda p: p["counts"].append(0), "counts, sums: not"),
     "below 0": ("classes", lambda p: p["counts"].__setitem__(0, -1), "below 0"),
     "sums": ("numbers", lambda p: p["sums"].pop(), "sums"),
+    "no number": ("numbers", lambda p: p["sums"].__setitem__(0, 1e300), "bounds"),
+    "squares": ("numbers", lambda p: p["sums"].__setitem__(3, -1.0), "below 0"),
     "rows": ("classes", lambda p: p.update(rows=7), "do not add up"),
     "target": (
         "classes",

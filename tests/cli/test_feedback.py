@@ -240,14 +240,14 @@ def read(path: Path) -> list[Any]:
     return list(label_rows(path, id_column="id", label_column="label"))
 
 
-def test_texts_in_csv_are_what_they_say(tmp_path: Path) -> None:
+def test_texts_in_csv_go_as_they_stand(tmp_path: Path) -> None:
     lines = 'a,1\n2,2.50\nc,True\nd,007\ne,"a, b"\nf,NA\n'
     path = written(tmp_path / "labels.csv", f"id,label\n{lines}")
 
     assert read(path) == [
-        ("a", 1),
-        ("2", 2.5),
-        ("c", True),
+        ("a", "1"),
+        ("2", "2.50"),
+        ("c", "True"),
         ("d", "007"),
         ("e", "a, b"),
         ("f", None),

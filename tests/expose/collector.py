@@ -118,6 +118,7 @@ class Control(Collector):
             yield from in_turns([(each, numbers(s.latest)) for each, s in owned])
 
 
+LOST = "not_kept", "id_taken"
 OUTCOMES = "accepted", "duplicate", "conflict", "unknown", "invalid", "failed"
 
 
@@ -203,7 +204,7 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations | Sum
         yield Number(
             "predictions_evicted_total",
             {},
-            held.evicted + source.inbox.outcomes["not_kept"],
+            held.evicted + sum(source.inbox.outcomes[each] for each in LOST),
         )
     for family, name in (
         ("request_duration_seconds", "request_seconds"),

@@ -39,7 +39,7 @@ def inbox(
         truth,
         store or MemoryWaiting(retention_seconds=60.0),
         clock=lambda: 1000.0,
-        rng=np.random.default_rng(1),
+        seed=1,
         retention_seconds=60.0,
     )
     keep(made, ids, rows=rows)

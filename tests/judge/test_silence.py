@@ -58,10 +58,23 @@ def test_one_batch_of_labels_counts_as_stopped_after_the_usual_horizon() -> None
     silence = Silence(rows=100, seconds=60.0)
     silence.update(labels=50, rows=0, start=0.0)
 
-    silence.update(labels=0, rows=500, start=100.0)
+    silence.update(labels=0, rows=500, start=60.0)
     assert not silence.is_on
-    silence.update(labels=0, rows=500, start=121.0)
+    silence.update(labels=0, rows=500, start=61.0)
 
+    assert silence.is_on
+
+
+def test_labels_in_nightly_bursts_have_not_stopped_by_noon() -> None:
+    silence = Silence(rows=100, seconds=3600.0)
+    day = 86_400.0
+    for night in range(3):
+        for block in range(12):
+            silence.update(labels=50, rows=50, start=night * day + 10.0 * block)
+        silence.update(labels=0, rows=50_000, start=night * day + day / 2)
+
+    assert not silence.is_on
+    silence.update(labels=0, rows=50_000, start=4.1 * day)
     assert silence.is_on
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from servewatch.errors import StoreError
-from servewatch.labels.inbox import MOST_ROWS, Answer, Feedback, Inbox
+from servewatch.labels.inbox import MOST_ROWS, REST_SECONDS, Answer, Feedback, Inbox
 from servewatch.schema import Schema
 from servewatch.sketch.layout import Layout
 from servewatch.sketch.scoring import Scoring
@@ -34,7 +35,7 @@ class World:
             TRUTH,
             store,
             clock=lambda: self.now,
-            rng=np.random.default_rng(1),
+            seed=1,
             retention_seconds=RETENTION,
         )
 
@@ -210,10 +211,82 @@ def test_a_store_that_cannot_keep_costs_labels_and_nothing_else(
     assert world.inbox.failure is not None
 
     world.store.keep = keep  # type: ignore[method-assign]
+    time.sleep(REST_SECONDS)
     world.serve("b", [1])
 
     assert world.inbox.failure is None
     assert world.outcomes(("a", 1), ("b", 1)) == ["unknown", "accepted"]
+
+
+def test_bounded_losses_are_counted_without_bias(tmp_path: Path) -> None:
+    truth = Truth(
+        task="regression",
+        target="y",
+        prediction="p",
+        edges=dict.fromkeys(("relative", "residual", "absolute", "predicted"), ()),
+        clip=1.0,
+    )
+    layout = Layout(Schema(()), (), truth=truth)
+    inbox = Inbox(
+        truth,
+        MemoryWaiting(retention_seconds=RETENTION),
+        clock=lambda: 0.0,
+        seed=5,
+        retention_seconds=RETENTION,
+    )
+    records = Scoring(truth).records({"p": [0.0] * 400}, {}, 400)
+    assert records is not None
+    inbox.keep([b"a"] * 400, np.arange(400), records)
+
+    for row in range(400):  # each by itself: a loss of 0.3 is a hit three times in ten
+        inbox.submit([Feedback(f"a:{row}", 0.3)])
+
+    window = Window.empty(layout, 0.0, 1.0)
+    inbox.into(window, layout.service("truth"))
+    cells = layout.truth_cells
+    assert cells is not None
+    _, hits = cells.of("clipped", window.counts[layout.service("truth")]).tolist()
+    assert 80 <= hits <= 160
+
+
+def test_where_predictions_could_not_be_kept_nobody_is_told_unknown(
+    tmp_path: Path,
+) -> None:
+    world = World(file(tmp_path))
+    keep = world.store.keep
+
+    def broken(*_: object) -> int:
+        raise StoreError("the disk is full")
+
+    world.store.keep = broken  # type: ignore[assignment,method-assign]
+    world.serve("a", [1])
+    with pytest.raises(StoreError, match="could not be kept"):
+        world.take(("a", 1))
+
+    world.store.keep = keep  # type: ignore[method-assign]
+    assert world.inbox.failure is not None  # a look that finds nothing proves nothing
+
+
+def test_an_id_of_two_requests_belongs_to_the_first_and_the_other_is_counted(
+    world: World,
+) -> None:
+    world.serve("gateway", [1])
+    world.serve("gateway", [0])
+
+    assert world.outcomes(("gateway", 1)) == ["accepted"]
+    assert world.inbox.outcomes["id_taken"] == 1
+
+
+def test_an_id_as_it_was_given_goes_before_a_row_of_another(world: World) -> None:
+    world.serve("order-7", [0, 0, 0])
+    world.serve("order-7:1", [1])
+
+    world.take(("order-7:1", 1))
+
+    cells = LAYOUT.truth_cells
+    assert cells is not None
+    counts = world.window().counts[LAYOUT.service("truth")]
+    assert cells.of("confusion", counts)[1, 1] == 1
 
 
 def test_who_listens_hears_the_losses_in_order(world: World) -> None:

@@ -52,13 +52,23 @@ def test_few_labels_say_nothing_of_a_floor() -> None:
 
 
 def test_once_labels_stop_nobody_knows_about_a_floor() -> None:
-    world = World(floors=FLOOR)
+    world = World(floors=FLOOR, horizon_seconds=30)
+    world.serve(10)
+    report = world.serve(20, has_labels=False)
+
+    for name in ("floor/accuracy", "error"):
+        stream = report.stream(name)
+        assert (stream.status, stream.reason) == ("insufficient_data", "labels_stopped")
+        assert stream.cause is None
+
+
+def test_a_floor_that_fell_stays_so_when_labels_stop() -> None:
+    world = World(floors=FLOOR, horizon_seconds=30)
     world.serve(10, accuracy=0.7)
     report = world.serve(20, has_labels=False)
 
-    floor = report.stream("floor/accuracy")
-    assert (floor.status, floor.reason) == ("insufficient_data", "labels_stopped")
-    assert floor.cause is None
+    assert report.stream("floor/accuracy").status == "drift"
+    assert (report.status, report.gate.verdict) == ("drift", "fail")
 
 
 def test_an_informational_floor_is_shown_and_does_not_gate() -> None:

@@ -80,7 +80,7 @@ class Baseline:
 
         *task* ("classification" or "regression"; None: as it looks) says how labels are
         compared with predictions; *scores* are prediction columns of probabilities: of
-        the *positive* one of two classes (None: the last), or one a class, in order.
+        the *positive* one of two classes (None: as it fits), or one a class, in order.
 
         Raises `DataError` for unreadable rows, `BaselineError` for contradictory parts.
 

@@ -21,7 +21,7 @@ from servewatch.baseline.performance_streams import performance_streams
 from servewatch.baseline.profile import ColumnProfile, Content, Dependence
 from servewatch.baseline.streams import streams
 from servewatch.judge.dependence import DISJOINT_WINDOWS, design_effect
-from servewatch.judge.evidence import Evidence, blocks_per_alarm
+from servewatch.judge.evidence import MARGIN_NATS, Evidence, blocks_per_alarm
 from servewatch.judge.guards import ENVELOPE_BLOCKS, ENVELOPE_DEFF, MOSTLY
 from servewatch.judge.panel import WARN, Panel
 from servewatch.judge.stream import stream_name
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Progress = Callable[[str, float], None]
 NO_BLOCKS: Mapping[str, BlockCounts] = MappingProxyType({})
-MARGIN_NATS = 3.0
 STEP = 1.25
 
 
@@ -84,7 +83,7 @@ def temper(
     by_length: dict[int, list[Stream]] = {}
     for stream in judged:
         column = stream.column
-        if column in known and not stream.name.startswith("group:"):
+        if column in known:
             by_length.setdefault(len(known[column].names), []).append(stream)
     for group in by_length.values():
         found |= _measure(

@@ -23,6 +23,7 @@ from servewatch.sketch.scoring import Records, Scoring
 from servewatch.sketch.truth import SegmentColumn
 
 MOST_BLOCKS = 2_000
+GROUPS = ("group:", "served_group:")
 JUDGED = (
     "confusion", "calibration_gap", "relative", "absolute", "residual", "clipped"
 )  # fmt: skip
@@ -82,6 +83,9 @@ def compare_outcomes(
     if isinstance(decided, str):
         return decided
     truth = decided.truth
+    there = Scoring(truth).has_label(answers[roles.target].values)
+    if not there.any():
+        return f"Labels of {roles.target} are not compared: evaluation has none."
     columns = tuple(
         SegmentColumn(name, tuple(labels_of(name, profiles[name].bins)))
         for name in segments
@@ -94,6 +98,7 @@ def compare_outcomes(
     )
     assert records is not None  # `truth_of` names a column of predictions or scores
     labels = scoring.values(answers[roles.target].values)
+    records, labels, places = records[there], labels[there], places[there]
     timeline = held.timeline
     if places.size < held.places.size:  # rows without a label are in no block of these
         timeline = Timeline(places.size, np.empty(0, dtype=np.int64), ())
@@ -141,16 +146,21 @@ def block_counts(compared: Compared) -> dict[str, BlockCounts]:
     stops = np.append(starts[1:], timeline.rows)
     counted = np.stack(
         [
-            scoring.labelled(
-                compared.records[start:stop],
-                compared.labels[start:stop],
-                np.zeros(stop - start),
-            )[0]
+            _counted(compared, slice(start, stop))
             for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)
         ]
     )
     return {
         name: BlockCounts(counted[:, scoring.cells.cells[name]], timeline.names[::step])
-        for name in JUDGED
-        if name in scoring.cells.cells
+        for name in scoring.cells.cells
+        if name in JUDGED or name.startswith(GROUPS)
     }
+
+
+def _counted(compared: Compared, part: slice) -> NDArray[np.int64]:
+    """Count the rows in *part*, with their labels and as served."""
+    records = compared.records[part]
+    counts, _ = compared.scoring.labelled(
+        records, compared.labels[part], np.zeros(len(records))
+    )
+    return counts + compared.scoring.served(records)

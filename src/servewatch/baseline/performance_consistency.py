@@ -10,10 +10,19 @@ from servewatch.baseline.profile import ColumnProfile, Content, Performance
 from servewatch.baseline.segments import MOST_SEGMENTS
 from servewatch.sketch.bins import SPECIALS
 from servewatch.sketch.loss import LossModel
-from servewatch.sketch.truth import MOST_CLASSES, Truth, TruthCells
+from servewatch.sketch.truth import (
+    GROUP_SUMS,
+    MOST_CLASSES,
+    REGRESSION_SUMS,
+    Truth,
+    TruthCells,
+)
 
 MOST_EDGES = 1_024
 MOST_COUNT = 2**53
+MOST_SUM = 1e66  # rows times the fourth power of the largest error
+REPLICATES = 10
+SIGNED = frozenset({"y", "y3", "error2_y", "error"})
 EDGES = ("relative", "residual", "absolute", "predicted")
 NAME_BYTES = 1_024
 
@@ -107,15 +116,31 @@ def _counted(performance: Performance) -> Iterator[str]:
         counts[cells.cells["confusion"]]
     ):
         yield "counts: the confusion does not add up to the rows"
-    if not all(map(isfinite, sums)):
-        yield "sums: not finite"
+    if not all(isfinite(each) and abs(each) <= MOST_SUM for each in sums):
+        yield "sums: not finite, or beyond all bounds"
+    elif any(each < 0 for name, each in _named_sums(cells, sums) if name not in SIGNED):
+        yield "sums: of sizes and squares, below 0"
     if not set(performance.streams) <= set(cells.cells):
         yield "streams: of cells that are not there"
     effects = [
-        min(each.design_effect, each.one_block) for each in performance.streams.values()
+        effect
+        for each in performance.streams.values()
+        for effect in (each.design_effect, each.one_block)
     ]
     if any(not 1 <= effect < MOST_COUNT for effect in effects):
         yield "streams: a design effect below 1"
+
+
+def _named_sums(
+    cells: TruthCells, sums: Sequence[float]
+) -> Iterator[tuple[str, float]]:
+    """Give every sum with what it is a sum of."""
+    for block, span in cells.sums.items():
+        names: tuple[str, ...] = (block,)
+        if block not in {"score", "calibration"}:
+            names = REGRESSION_SUMS if block == "error" else GROUP_SUMS
+        for place, value in enumerate(sums[span]):
+            yield names[place % len(names)], value
 
 
 def _loss(
@@ -133,6 +158,8 @@ def _loss(
     size = sum(widths)
     if len(model.weights) != size or len(model.counts) != size:
         yield "weights: not one a cell"
+    if model.intercept <= 0 or len(model.replicates) != REPLICATES:
+        yield f"intercept, replicates: not above 0, or not {REPLICATES}"
     if any(len(each) != size + 1 for each in model.replicates):
         yield "replicates: not one weight a cell"
     if not all(map(isfinite, _figures(model))):

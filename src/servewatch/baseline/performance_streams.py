@@ -225,25 +225,19 @@ class _Streams:
         levels = np.array(self.config.tolerance_fairness)[:, None]
         levels = np.repeat(levels, 2, axis=1)
         sets = _Sets(members, base, describe, levels, UNITS[rate])
-        yield self._stream(name, block, sets, like=self._leading)
-
-    @property
-    def _leading(self) -> str:
-        return "confusion" if self.truth.task == "classification" else "clipped"
+        yield self._stream(name, block, sets)
 
     def _tolerated(self, sets: _Sets) -> _Sets:
         levels = np.array(self.config.tolerance_labels)[:, None]
         levels = np.repeat(levels, len(sets.members), axis=1)
         return _Sets(sets.members, sets.base, sets.words, levels)
 
-    def _stream(
-        self, name: str, block: str, sets: _Sets, *, like: str | None = None
-    ) -> Stream:
+    def _stream(self, name: str, block: str, sets: _Sets) -> Stream:
         counts = self.counts[self.cells.cells[block]]
         rows = int(counts[sets.base].sum())
         hits = sets.members @ counts
         count = len(sets.members)
-        dependence = self.known.streams.get(like or block)
+        dependence = self.known.streams.get(block)
         tolerances = sets.tolerances
         family: Family = "performance"
         return Stream(
@@ -267,7 +261,7 @@ class _Streams:
             baseline_rows=rows,
             gates=not self.content.in_sample and name not in self.config.informational,
             unit=sets.unit,
-            column=f":{like or block}",
+            column=f":{block}",
         )
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 LINES_ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 MOST_LABELS = 10_000  # of a request
 MOST_BYTES = 1_000_000
-TRUTHS = {"true": True, "false": False}
 
 Row = tuple[object, object]
 
@@ -64,22 +63,22 @@ def _listed(parts: Sequence[bytes]) -> bytes:
 def label_rows(path: Path, *, id_column: str, label_column: str) -> Iterator[Row]:
     """Give the id and the label of each row of a CSV, Parquet or JSON-lines file.
 
-    A label is None where there is none (yet). Texts in CSV that say a number or a truth
-    are that. Raises `DataError` where the file is at fault.
+    A label is None where there is none (yet). Texts go as they stand: which class or
+    number they say is known where they are taken. Raises `DataError` where the file is
+    at fault.
     """
     if path.name.lower().endswith(LINES_ENDINGS):
         yield from _json_rows(path, id_column, label_column)
         return
-    from servewatch.baseline.files import file_kind, names_in_file, read_batches
+    from servewatch.baseline.files import names_in_file, read_batches
 
-    is_text = file_kind(path) == "csv"
     names = names_in_file(path)
     for column in (id_column, label_column):
         _check_column(path, names, column)
     kinds: dict[str, Any] = dict.fromkeys((id_column, label_column), "categorical")
     for columns, _ in read_batches(path, kinds):
         ids = _python(columns[id_column])
-        labels = _python(columns[label_column], is_text=is_text)
+        labels = _python(columns[label_column])
         for id_, label in zip(ids, labels, strict=True):
             if isinstance(label, str | bool | int | float | None):
                 yield _id(id_), label
@@ -133,32 +132,15 @@ def _check_column(path: Path, names: Sequence[str], column: str) -> None:
         )
 
 
-def _python(values: Values, *, is_text: bool = False) -> list[object]:
-    """Give a column as Python's values; with *is_text* what its texts say."""
+def _python(values: Values) -> list[object]:
+    """Give a column as Python's values, None where one is missing."""
     from servewatch.sketch.encode import Coded
 
     if isinstance(values, Coded):
-        said = [_said(each) if is_text else each for each in values.distinct]
-        said.append(None)  # position -1
+        said = [*values.distinct, None]  # position -1
         return [said[position] for position in values.positions.tolist()]
     found = values.tolist() if hasattr(values, "tolist") else list(values)
     return [None if each != each else each for each in found]  # noqa: PLR0124 - NaN
-
-
-def _said(text: object) -> object:
-    """Give the number or truth that a text says, else the text.
-
-    >>> [_said(text) for text in ("1", "2.50", "True", "007", "yes")]
-    [1, 2.5, True, '007', 'yes']
-    """
-    if not isinstance(text, str):
-        return text
-    if text.strip().lower() in TRUTHS:
-        return TRUTHS[text.strip().lower()]
-    try:
-        return msgspec.json.decode(text, type=int | float)
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        return text
 
 
 def _id(value: object) -> object:

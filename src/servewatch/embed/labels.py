@@ -38,7 +38,6 @@ def inbox_for(
         performance.truth,
         _store(config, baseline, Scoring(performance.truth).dtype),
         clock=clock,
-        rng=np.random.default_rng(),
         retention_seconds=config.label_retention_seconds,
     )
 

@@ -145,7 +145,7 @@ FAMILIES = (
     _family(
         "predictions_evicted_total",
         "counter",
-        "Predictions that made room for others, or found none, before a label came.",
+        "Predictions that do not wait for a label: for want of room, or of an id.",
     ),
     _family(
         "kpi",

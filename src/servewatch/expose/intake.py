@@ -76,7 +76,8 @@ class Intake:
             return problem(
                 501,
                 "no model here can be compared with labels",
-                "build the baseline with target= and evaluation=",
+                "build the baseline with target= and evaluation=; its report says "
+                "where labels and predictions do not fit",
             )
         async with self._bodies.read(request) as body:
             try:

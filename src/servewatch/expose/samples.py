@@ -139,7 +139,9 @@ def _waiting(inbox: Inbox | None) -> dict[str, float]:
         return {}
     return {
         "waiting_predictions": size.waiting,
-        "predictions_evicted_total": size.evicted + inbox.outcomes["not_kept"],
+        "predictions_evicted_total": size.evicted
+        + inbox.outcomes["not_kept"]
+        + inbox.outcomes["id_taken"],
     }
 
 

@@ -16,6 +16,7 @@ from servewatch.judge.panel import Panel
 
 Floats = NDArray[np.float64]
 LIFTS = np.array([0.25, 0.6, 1.2, 2.4, 5.0])  # of the logit of the bound
+MARGIN_NATS = 3.0  # a baseline stays so far below the threshold on its own rows
 _ALL = slice(None)
 _EACH = np.ones(LIFTS.size)
 _MOST_NATS = 600.0  # times a capped ratio this is still finite; every cap lies below

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil, log
+from math import ceil, exp, log
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from servewatch.judge.dependence import Dependence
-from servewatch.judge.evidence import Evidence, blocks_per_alarm
+from servewatch.judge.evidence import MARGIN_NATS, Evidence, blocks_per_alarm
 from servewatch.judge.gate import Pass
 from servewatch.judge.guards import Envelope, SchemaChange, SourceDown, Watched
 from servewatch.judge.latency import learn
@@ -57,7 +57,9 @@ class Judge:
         self.patience = blocks_per_alarm(
             config.block_seconds, config.false_alarms_per_day
         )
-        self.height = log(self.patience) + log(self.panel.gating)
+        # Few that alarm must not lower the line that the baseline was tempered by.
+        most = max(self.panel.gating, len(streams) * exp(-MARGIN_NATS))
+        self.height = log(self.patience) + log(most)
         self.n_min = rows_to_detect(config, self.height)
         self.levels = tuple(
             Evidence(
@@ -79,11 +81,12 @@ class Judge:
         self.dataset_on = np.zeros(2, dtype=bool)
         self.dataset_since = np.full(2, np.nan)
         # Long enough for the slowest stream that may say ok to have twice its rows.
-        self.recent = Recent(
-            len(streams),
-            seconds=config.horizon_seconds,
-            rows=ceil(2 * self.n_min * config.slow_deff),
+        rows = ceil(2 * self.n_min * config.slow_deff)
+        self.recent, self.recent_labels = (
+            Recent(len(streams), seconds=config.horizon_seconds, rows=rows)
+            for _ in range(2)
         )
+        self._by_labels = np.array([s.family == "performance" for s in streams])
         self.blocks = 0
         self.drifts_elsewhere = False
         self._guarded = np.array([column.gates for column in columns], dtype=bool)
@@ -96,8 +99,9 @@ class Judge:
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """Rows (J,) of every stream within the horizon."""
-        return self.recent.counts
+        """Rows (J,) of each stream within the horizon, of some a horizon of labels."""
+        by_rows, by_labels = self.recent.counts, self.recent_labels.counts
+        return np.where(self._by_labels, by_labels, by_rows)
 
     def _is_deaf(self, stream: Stream) -> bool:
         """Whether its own baseline is shorter than what a verdict would take."""
@@ -112,7 +116,9 @@ class Judge:
         deff = self.dependence.design_effects()
         eta = 1.0 / deff
         self.blocks += 1
-        self.recent.add(block.start, block.end, block.rows, rows.astype(np.int64))
+        whole = rows.astype(np.int64)
+        self.recent.add(block.start, block.end, block.rows, whole)
+        self.recent_labels.add(block.start, block.end, block.labels, whole)
         self._update_levels(hits, rows, eta, block.start)
         self._update_dataset(block.start)
         self.dependence.update(hits, rows, self.on[WARN])

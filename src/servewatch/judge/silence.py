@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-GAPS = 16  # over which the usual time between labels is averaged
+GAPS = 16  # of which the longest is the usual one: batches come in bursts of blocks
 PATIENCE = 2.0  # usual gaps
+LAST, SINCE, NOW, SEEN = range(4)
 
 
 class Silence:
     """Follows the blocks that hold labels, and how long ago the last one was.
 
-    Labels have stopped once none has come for longer than twice the usual gap between
-    blocks that hold some, and for as many rows as a verdict takes.
+    Labels have stopped once none has come for longer than twice the longest of the last
+    16 gaps between blocks that hold some, and than *seconds*, and for *rows* rows.
 
-    >>> silence = Silence(rows=100, seconds=60.0)
+    >>> silence = Silence(rows=100, seconds=15.0)
     >>> for block in range(4):
     ...     silence.update(labels=50, rows=50, start=10.0 * block)
     >>> silence.update(labels=0, rows=500, start=50.0)
@@ -26,35 +27,36 @@ class Silence:
     """
 
     def __init__(self, *, rows: int, seconds: float) -> None:
-        """Wait for *rows* rows; *seconds* is the gap taken until one is known."""
+        """Wait for *rows* rows and *seconds* at least."""
         self._rows, self._seconds = rows, seconds
-        # the start of the last block with a label, the usual gap, how many gaps it is
-        # of, rows since, and the start of the last block
-        self.state = np.array([np.nan, np.nan, 0.0, 0.0, np.nan])
+        # When the last block with a label began, rows since, when the last block began,
+        # gaps seen; then the last gaps.
+        self.state = np.concatenate([[np.nan, 0.0, np.nan, 0.0], np.zeros(GAPS)])
 
     def update(self, *, labels: int, rows: int, start: float) -> None:
         """Take in a block that began at *start*, Unix seconds."""
-        last, usual, gaps, since, _ = self.state.tolist()
+        state = self.state.copy()
+        state[NOW] = start
         if not labels:
-            self.state = np.array([last, usual, gaps, since + rows, start])
-            return
-        if not np.isnan(last):
-            gaps = min(gaps + 1, GAPS)
-            gap = start - last
-            usual = gap if np.isnan(usual) else usual + (gap - usual) / gaps
-        self.state = np.array([start, usual, gaps, 0.0, start])
+            state[SINCE] += rows
+        else:
+            if not np.isnan(state[LAST]):
+                state[4 + int(state[SEEN]) % GAPS] = start - state[LAST]
+                state[SEEN] += 1
+            state[LAST], state[SINCE] = start, 0.0
+        self.state = state
 
     @property
     def is_on(self) -> bool:
         """Whether labels have come and then stopped."""
-        last, usual, _, since, now = self.state.tolist()
+        last, since, now, _ = self.state[:4].tolist()
         if np.isnan(last):
             return False
-        gap = self._seconds if np.isnan(usual) else usual
-        return bool(now - last > PATIENCE * gap and since >= self._rows)
+        patience = max(PATIENCE * float(self.state[4:].max()), self._seconds)
+        return bool(now - last > patience and since >= self._rows)
 
     @property
     def last(self) -> float | None:
         """When the last block with a label began, Unix seconds."""
-        last = float(self.state[0])
+        last = float(self.state[LAST])
         return None if np.isnan(last) else last

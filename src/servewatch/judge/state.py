@@ -39,7 +39,11 @@ def pack_judge(judge: Judge) -> bytes:
         _Packed(
             version=VERSION,
             arrays=[_pack(getattr(owner, name)) for owner, name in _arrays(judge)],
-            histories=[_pack(judge.recent.table()), _pack(judge.envelope.table())],
+            histories=[
+                _pack(judge.recent.table()),
+                _pack(judge.recent_labels.table()),
+                _pack(judge.envelope.table()),
+            ],
             numbers=[
                 judge.blocks,
                 gate.rows,
@@ -76,20 +80,22 @@ def unpack_judge(judge: Judge, raw: bytes) -> None:
             _unpack(array).astype(old.dtype)
             for array, old in zip(packed.arrays, now, strict=True)
         ]
-        recent, envelope = map(_unpack, packed.histories)
+        recent, labels, envelope = map(_unpack, packed.histories)
         blocks, rows, latched, is_gating = packed.numbers
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         message = f"not the state of this judge: {error}"
         raise ValueError(message) from error
     shapes = [array.shape for array in arrays] == [array.shape for array in now]
-    widths = recent.shape[1:], envelope.shape[1:]
-    fits = widths == (judge.recent.table().shape[1:], judge.envelope.table().shape[1:])
+    widths = recent.shape[1:], labels.shape[1:], envelope.shape[1:]
+    own = judge.recent.table().shape[1:]
+    fits = widths == (own, own, judge.envelope.table().shape[1:])
     if packed.version != VERSION or not (shapes and fits):
         message = f"not the state of this judge: version {packed.version}, other shapes"
         raise ValueError(message)
     for (owner, name), array in zip(slots, arrays, strict=True):
         setattr(owner, name, array)
     judge.recent.restore(recent)
+    judge.recent_labels.restore(labels)
     judge.envelope.restore(envelope)
     judge.blocks, judge.gate.rows, judge.gate.latched = blocks, rows, bool(latched)
     judge.gate.since = packed.gate_since

@@ -29,19 +29,21 @@ def verdicts(judge: Judge) -> list[Verdict]:
         column.name: place for place, column in enumerate(judge.source_down.columns)
     }
     outside = (judge.envelope.culprit >= 0).tolist()
+    is_silent = judge.silence.is_on
     found: list[Verdict] = []
     for place, (stream, numbers) in enumerate(
         zip(judge.panel.streams, _numbers(judge), strict=True)
     ):
         verdict = _verdict(judge, stream, numbers)
-        if stream.family == "performance" and judge.silence.is_on:
-            verdict = replace(
-                verdict, status="insufficient_data", reason="labels_stopped"
-            )
-        elif numbers.warning or numbers.drift:
+        if numbers.warning or numbers.drift:
             verdict = _explain(judge, place, DRIFT if numbers.drift else WARN, verdict)
         elif outside[place]:
             verdict = _outside(judge, place, verdict)
+        elif is_silent and stream.family == "performance" and verdict.status == "ok":
+            # An alarm stays: nobody has shown that it is over.
+            status, reason = "insufficient_data", "labels_stopped"
+            if not stream.column.startswith(":served_"):
+                verdict = replace(verdict, status=status, reason=reason)
         if stream.family == "missing":
             guarded = down.get(stream.column)
             if guarded is not None:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from servewatch.errors import StoreError
-from servewatch.labels.canonical import canonical
+from servewatch.labels.canonical import canonical, expected
+from servewatch.labels.ids import encoded, names_of
 from servewatch.record.forking import renew_after_fork
 from servewatch.sketch.scoring import Records, Scoring
 from servewatch.sketch.truth import Truth
@@ -30,11 +31,11 @@ from servewatch.store.waiting import (
 
 AnswerOutcome = Literal["accepted", "duplicate", "conflict", "unknown", "invalid"]
 OUTCOMES: tuple[AnswerOutcome, ...] = get_args(AnswerOutcome)
-ROW_DIGITS = 9
 COUNTED = *OUTCOMES, "failed"
 MOST_ROWS = 100_000  # labels of one prediction id given as a list
 ID_LENGTH = 160  # 128 characters, a colon and a row number
 FLUSH_SECONDS = 0.02  # between two
+REST_SECONDS = 1.0  # after a store failed to keep
 WORDS = {
     "accepted": None,
     "duplicate": "this label is known already",
@@ -73,9 +74,9 @@ class Inbox:
     """Labels of one model, joined with the predictions that wait for them.
 
     `outcomes` counts labels by what became of them, with `failed` those that a store
-    could not take and `not_kept` predictions that it could not; accepted labels are
-    counted in the window that is open when they come. `failure` is what the store last
-    said, None while it works.
+    could not take, and predictions that it could not keep (`not_kept`) or whose id was
+    taken (`id_taken`); accepted labels are counted in the window that is open when they
+    come. `failure` is what the store last said, None while it works.
     """
 
     def __init__(
@@ -84,15 +85,18 @@ class Inbox:
         store: WaitingStore,
         *,
         clock: Callable[[], float],
-        rng: np.random.Generator,
+        seed: int | None = None,
         retention_seconds: float,
         flush: Callable[[], None] = lambda: None,
     ) -> None:
-        """Settle labels in *store*; *flush* brings predictions still on their way."""
+        """Settle labels in *store*; *flush* brings predictions still on their way.
+
+        *seed* is for the phases that bounded losses are rounded by.
+        """
         self.scoring = Scoring(truth)
         self.flush = flush
         self.listener: Callable[[NDArray[np.float64]], None] | None = None
-        self._store, self._clock, self._rng = store, clock, rng
+        self._store, self._clock, self._seed = store, clock, seed
         self._retention = retention_seconds
         self.after_fork()
         renew_after_fork(self)
@@ -104,7 +108,9 @@ class Inbox:
         self.failure: str | None = None
         self._lock = threading.Lock()
         self._bringing = threading.Lock()
-        self._brought = -np.inf
+        self._brought = self._failed = -np.inf
+        self._rng = np.random.default_rng(self._seed)
+        self._seed = None  # a child draws otherwise than its parent
         self._clear()
 
     def _clear(self) -> None:
@@ -130,13 +136,20 @@ class Inbox:
 
         Where the store fails nothing else is lost: rows are counted all the same.
         """
+        if time.monotonic() - self._failed < REST_SECONDS:
+            self.outcomes["not_kept"] += len(
+                ids
+            )  # one that hangs must not hold the drain
+            return
         try:
-            self._store.keep(Served(ids, rows, records, self._clock()))
+            kept = self._store.keep(Served(ids, rows, records, self._clock()))
         except StoreError as error:
-            self.failure = str(error)
+            self.failure, self._failed = str(error), time.monotonic()
             self.outcomes["not_kept"] += len(ids)
         else:
             self.failure = None
+            if kept < len(ids):
+                self.outcomes["id_taken"] += len(ids) - kept
 
     def expire(self) -> None:
         """Forget predictions older than the retention."""
@@ -166,7 +179,12 @@ class Inbox:
         if unknown:  # made a moment ago, perhaps, and not drained yet
             self._bring()
             self._settle(unknown, answers)
-        lost = {each.place: each.id for each in unknown}
+        lost = {each.place: each.id for each in unknown if answers[each.place] is None}
+        if lost and self.failure is not None:
+            raise StoreError(
+                "predictions could not be kept, so that their labels are unknown",
+                remedy="send them again once the disk has room",
+            )
         found = [
             Answer(lost[place], "unknown", WORDS["unknown"])
             if answer is None
@@ -174,7 +192,8 @@ class Inbox:
             for place, answer in enumerate(answers)
         ]
         with self._lock:
-            self.outcomes.update(each.outcome for each in found)
+            odd = (a.outcome for a in found if a.outcome in {"unknown", "invalid"})
+            self.outcomes.update(odd)
         return found
 
     def _read(
@@ -196,12 +215,9 @@ class Inbox:
             name = f"{item.id}:{row}" if listed else item.id
             text = canonical(self.scoring.truth, label)
             if text is None:
-                expected = (
-                    "a class" if self.scoring.truth.classes else "a finite number"
-                )
-                answers.append(Answer(name, "invalid", f"a label is {expected}"))
+                answers.append(Answer(name, "invalid", expected(self.scoring.truth)))
                 continue
-            names = [(_raw(item.id), row)] if listed else _names(item.id)
+            names = [(encoded(item.id), row)] if listed else names_of(item.id)
             asked.append(_Asked(len(answers), name, text, names))
             answers.append(None)
 
@@ -216,6 +232,8 @@ class Inbox:
             for each, outcome in zip(waiting, outcomes, strict=True):
                 if outcome != "unknown":
                     answers[each.place] = Answer(each.id, outcome, WORDS[outcome])
+                    with self._lock:  # settled, whatever becomes of the others
+                        self.outcomes[outcome] += 1
                 elif attempt < len(each.names):
                     unknown.append(each)
             waiting = unknown
@@ -240,7 +258,8 @@ class Inbox:
             with self._lock:
                 self.outcomes["failed"] += len(late)
             raise
-        self.failure = None
+        if found:  # what finds nothing writes nothing, and proves nothing of the disk
+            self.failure = None
         if found and settled.accepted.size:
             (counts, sums), taken = found[0]
             with self._lock:
@@ -256,10 +275,9 @@ class Inbox:
         return self.scoring.codes([late[k].label for k in settled.accepted.tolist()])
 
     def _bring(self) -> None:
-        """Have predictions brought that were made before now, not too many times.
+        """Have predictions brought that were made before now.
 
-        Whoever comes too soon waits: a stranger's ids must not make the drain run all
-        the time, and a label right after its prediction must find it.
+        Whoever comes too soon waits: strangers' ids must not keep the drain running.
         """
         asked = time.monotonic()
         with self._bringing:
@@ -276,20 +294,3 @@ class Inbox:
             window.sums = window.sums + self._sums
             window.labels += self._labels
             self._clear()
-
-
-def _raw(id: str) -> bytes:  # noqa: A002 - its name
-    return id.encode("utf-8", "replace")
-
-
-def _names(id: str) -> list[tuple[bytes, int]]:  # noqa: A002 - its name
-    """Give what *id* may name: row k of a request, or a request of one row.
-
-    >>> _names("order-7:2")
-    [(b'order-7', 2), (b'order-7:2', 0)]
-    """
-    request, _, row = id.rpartition(":")
-    found = [(_raw(id), 0)]
-    if request and row.isascii() and row.isdigit() and len(row) <= ROW_DIGITS:
-        found.insert(0, (_raw(request), int(row)))
-    return found

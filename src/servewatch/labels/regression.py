@@ -80,7 +80,7 @@ def _errors(
             scale * value, scale**2 * variance, rows, level, least=scale * least
         )
 
-    square = means["over2"] + means["under2"]
+    square = max(means["over2"] + means["under2"], 0.0)  # a difference may be below
     variance = _with_unseen(means["error4"] - square**2, large**2, rows)
     squared = average(square, variance, rows, level, least=0.0)
     return {

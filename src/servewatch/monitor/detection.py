@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 WARNING_SECONDS = 86400.0  # a detector says when, never until when
 TARGETED = "cusum"
 MOST_WAITING = 1_000_000  # losses, 8 MB, which a slow detector cannot keep up with
+SLOW = frozenset({"kswin"})  # takes a millisecond a loss
+SLOW_LOSSES = 1_000  # in a block
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Detectors:
         }
         self._gating = tuple(dict.fromkeys(gating))
         self._waiting: deque[Floats] = deque()
+        self._most = SLOW_LOSSES if SLOW & set(names) else MOST_WAITING
         self._changed: dict[str, tuple[float, int]] = {}
 
     def take(self, losses: Floats) -> None:
@@ -79,10 +82,15 @@ class Detectors:
 
     def update(self, *, at: float, block: int) -> None:
         """Feed what was taken; *at* is the end of the block numbered *block*."""
-        parts = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        parts: list[Floats] = []
+        while self._waiting and sum(map(len, parts)) < self._most:
+            parts.append(self._waiting.popleft())
         if not parts:
             return
         losses = np.concatenate(parts)
+        if losses.size > self._most:
+            self._waiting.appendleft(losses[self._most :])
+            losses = losses[: self._most]
         for name, each in self._detectors.items():
             if each.update(losses):
                 self._changed[name] = at, block

@@ -52,12 +52,12 @@ def _verdict(
     metric, fallen = floors.since.get(name), floors.fallen.get(name)
     status: Status = "ok"
     reason = cause = None
-    if has_stopped:
-        status, reason = "insufficient_data", "labels_stopped"
-    elif floors.labels < n_min or metric is None or metric.low is None:
+    if floors.labels < n_min or metric is None or metric.low is None:
         status, reason = "insufficient_data", "few_rows"
-    elif fallen is not None:
+    elif fallen is not None:  # stays, also where labels have stopped
         status, cause = "drift", _cause(name, fallen, floors.limits[name])
+    elif has_stopped:
+        status, reason = "insufficient_data", "labels_stopped"
     is_drift = fallen is not None and status == "drift"
     return Verdict(
         name=f"floor/{name}",

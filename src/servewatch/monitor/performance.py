@@ -187,6 +187,9 @@ class Performances:
         self._recent = Recent(
             size, seconds=config.horizon_seconds, rows=2 * n_min, dtype=np.float64
         )
+        self._lately = Recent(
+            baseline.layout.size, seconds=config.horizon_seconds, rows=2 * n_min
+        )
         self._sealed = np.zeros(cells.size, dtype=np.int64)
         self._sums = np.zeros(cells.sums_size)
         self._is_served = np.zeros(cells.size, dtype=bool)
@@ -198,6 +201,7 @@ class Performances:
         both = np.concatenate([window.counts.astype(np.float64), window.sums])
         # By labels, so that a week's labels are not gone with an hour of traffic.
         self._recent.add(window.start, window.end, window.labels, both)
+        self._lately.add(window.start, window.end, window.rows, window.counts)
         self._sealed += window.counts[self._truth]
         self._sums += window.sums
 
@@ -213,10 +217,10 @@ class Performances:
         served = np.where(self._is_served, self._sealed, 0)
         since = totals[0] + served, totals[1]
         size = self._baseline.layout.size
-        everything = self._recent.counts[:size].astype(np.int64)
-        recent = everything[self._truth], self._recent.counts[size:]
+        labelled = self._recent.counts[:size].astype(np.int64)[self._truth]
+        recent = labelled, self._recent.counts[size:]
         now, lately = measure(cells, *since), measure(cells, *recent)
-        estimated = self._estimate(everything, recent[0], reason)
+        estimated = self._estimate(self._lately.counts, reason)
         names = dict.fromkeys([*self._at_first, *now])
         is_classes = cells.truth.task == "classification"
         classes, matrix = confusion(cells, since[0]) if is_classes else NO_MATRIX
@@ -260,14 +264,14 @@ class Performances:
     def _estimate(
         self,
         everything: NDArray[np.int64],
-        recent: NDArray[np.int64],
         reason: str | None,
     ) -> Estimate:
         """Estimate recent rows served; what the evaluation itself flattered is not."""
         if self._baseline.content.in_sample:
             reason = IN_SAMPLE
         if self._cells.truth.task == "classification":
-            return estimate(self._cells, self._reference[0], recent, reason=reason)
+            served = everything[self._truth]
+            return estimate(self._cells, self._reference[0], served, reason=reason)
         layout = self._baseline.layout
         spans = []
         predicted = self._cells.truth.prediction

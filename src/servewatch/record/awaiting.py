@@ -95,9 +95,9 @@ def keyed_rows(keys: Values) -> Named:
     distinct: Sequence[object] = keys if isinstance(keys, list) else _listed(keys)
     texts = [key if isinstance(key, str) else to_texts([key])[0] for key in distinct]
     known = {
-        place: text[:KEY_LENGTH].encode("utf-8", "replace")
+        place: text.encode("utf-8", "replace")
         for place, text in enumerate(texts)
-        if text and text != ODD_TEXT
+        if text and text != ODD_TEXT and len(text) <= KEY_LENGTH
     }
     places, ids = list(known), list(known.values())
     return Named(

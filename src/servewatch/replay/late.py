@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from servewatch.baseline import Baseline
 from servewatch.errors import ConfigError, DataError
-from servewatch.sketch.encode import ODD_TEXT, Coded, Values, to_numbers, to_texts
+from servewatch.sketch.encode import Values
 from servewatch.sketch.fold import EncodedRows
 from servewatch.sketch.scoring import Records, Scoring
 from servewatch.sketch.truth import Truth
@@ -92,7 +92,7 @@ class LateLabels:
         risen = np.maximum.accumulate(np.maximum(times, self._latest))
         self._latest = float(risen[-1])
         given = columns[self.truth.target]
-        known = np.flatnonzero(_is_label(self.truth, given))
+        known = np.flatnonzero(self._scoring.has_label(given))
         self.outcomes["missing"] += times.size - known.size
         if known.size:
             due = risen[known] + self._delay
@@ -204,19 +204,3 @@ def late_labels(
             remedy="leave the delay out, or add the columns",
         )
     return late
-
-
-def _is_label(truth: Truth, values: Values) -> NDArray[np.bool_]:
-    """Tell which values are numbers, or texts where the labels are classes."""
-    if truth.task == "regression":
-        return np.isfinite(to_numbers(values)[0])
-    if isinstance(values, Coded):
-        texts = to_texts([*values.distinct, None])  # position -1
-        return _are_texts(texts)[values.positions]
-    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
-        return ~np.isnan(values.astype(np.float64))
-    return _are_texts(to_texts(list(values)))
-
-
-def _are_texts(texts: list[str | None]) -> NDArray[np.bool_]:
-    return np.array([each not in {None, ODD_TEXT} for each in texts], dtype=bool)

@@ -59,8 +59,11 @@ class Recent:
         self.rows += rows
         while self._is_past(self._chunks[0], end):
             gone = self._chunks.popleft()
-            self.counts = self.counts - gone.counts
             self.rows -= gone.rows
+            if self.counts.dtype.kind == "f":  # differences of sums keep their errors
+                self.counts = np.sum([c.counts for c in self._chunks], axis=0)
+            else:
+                self.counts = self.counts - gone.counts
         if len(self._chunks) > MOST_CHUNKS:  # few rows in a long time
             oldest, next_oldest = self._chunks.popleft(), self._chunks[0]
             next_oldest.start = oldest.start

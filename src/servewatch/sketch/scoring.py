@@ -41,7 +41,8 @@ class Scoring:
         self._places = {text: place for place, text in enumerate(truth.classes)}
         for said, number in TRUTHS.items():
             if number in self._places:
-                self._places.setdefault(said, self._places[number])
+                for each in (said, said.capitalize(), said.upper()):
+                    self._places.setdefault(each, self._places[number])
         fields: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = [
             ("class", "u1") if self._is_classes else ("value", "<f8")
         ]
@@ -125,6 +126,12 @@ class Scoring:
     def values(self, labels: Values) -> NDArray[np.generic]:
         """Give a column of labels as `codes` does; missing ones are NaN or unseen."""
         return self._classes(labels) if self._is_classes else to_numbers(labels)[0]
+
+    def has_label(self, labels: Values) -> NDArray[np.bool_]:
+        """Tell which labels of a column are one of the classes, or finite numbers."""
+        if self._is_classes:
+            return np.asarray(self._classes(labels) != self._kinds - 1)
+        return np.isfinite(to_numbers(labels)[0])
 
     def served(self, records: Records) -> Ints:
         """Count predictions, whether or not a label ever comes: (cells.size,)."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Task = Literal["classification", "regression"]
 
-MOST_CLASSES = 50
+MOST_CLASSES = 20
 CALIBRATION_BINS = 10
 CALIBRATION_HALF = 0.5
 OUTCOMES = ("tp", "fp", "fn", "tn")
