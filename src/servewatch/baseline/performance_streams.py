@@ -19,6 +19,7 @@ Marks = NDArray[np.bool_]
 Words = Callable[[int], tuple[str, str]]
 FEW_ROWS = 50  # evaluation rows of a group: below, its rates say nothing
 POSITIVE = 1
+TWO_SIDES = 2
 UNLIKE_A_DRAW = "labels unlike a draw at their probability"
 UNITS = {
     "error": "its labelled rows",
@@ -247,7 +248,8 @@ class _Streams:
             span=self.layout.outcome(block),
             members=sets.members,
             weights=np.full(count, 1 / count),
-            tails=np.ones(count, dtype=bool),
+            # Of two sides one tells all: more would hide how noisy the measure is.
+            tails=np.arange(count) == 0 if count == TWO_SIDES else np.ones(count, bool),
             base=sets.base,
             shares=hits / max(rows, 1),
             known_hits=hits.astype(float),

@@ -137,8 +137,9 @@ def submit(inboxes: Sequence[Inbox], items: Sequence[Given]) -> list[Taken]:
 
 
 def _knowledge(part: Sequence[Taken]) -> tuple[bool, bool]:
+    """Rank what a model said: it knows the id, or could at least read the label."""
     outcomes = {taken.outcome for taken in part}
-    return bool(outcomes & _FOUND), "invalid" in outcomes
+    return bool(outcomes & _FOUND), "unknown" in outcomes
 
 
 def overall(taken: Sequence[Taken]) -> int:

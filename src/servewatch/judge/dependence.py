@@ -94,7 +94,7 @@ class Dependence:
         self.unordered = np.array([s is None for s in stored])
         self.floor = np.array([1.0 if s is None else max(s, 1.0) for s in stored])
         self._tempered = np.array([stream.tempered for stream in streams])
-        self._lone = np.array([stream.sets == 1 for stream in streams])
+        self._lone = np.array([int(stream.tails.sum()) == 1 for stream in streams])
         self._warmup_blocks, self._warmup_deff = warmup_blocks, warmup_deff
         self.blocks = np.zeros(len(streams), dtype=np.int64)
         self._narrow = _Scale(panel, self.floor, 1)
