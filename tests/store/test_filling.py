@@ -1,8 +1,8 @@
 """What a file of ten million waiting predictions costs, and a small one every time.
 
 Ten million: 53 MiB after the first, 55 at the end; 89 bytes and 5 us of CPU time a
-prediction; labels of any of them at 77 us of CPU time, 8,300 a second. With ids that are
-random throughout a prediction took 27 us. Bars on time leave room for a busy disk.
+prediction; labels of any of them at 77 us of CPU time, 8,300 a second. With ids random
+throughout a prediction took 27 us. Bars on time leave room for a busy disk.
 """
 
 from __future__ import annotations
