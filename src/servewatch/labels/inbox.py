@@ -137,9 +137,8 @@ class Inbox:
         Where the store fails nothing else is lost: rows are counted all the same.
         """
         if time.monotonic() - self._failed < REST_SECONDS:
-            self.outcomes["not_kept"] += len(
-                ids
-            )  # one that hangs must not hold the drain
+            # A store that hangs must not hold the drain for every part of it.
+            self.outcomes["not_kept"] += len(ids)
             return
         try:
             kept = self._store.keep(Served(ids, rows, records, self._clock()))

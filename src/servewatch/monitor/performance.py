@@ -183,9 +183,11 @@ class Performances:
         self._truth = baseline.layout.service("truth")
         self._reference = np.array(known.counts), np.array(known.sums)
         self._at_first = measure(cells, *self._reference)
-        size = baseline.layout.size + cells.sums_size
         self._recent = Recent(
-            size, seconds=config.horizon_seconds, rows=2 * n_min, dtype=np.float64
+            cells.size + cells.sums_size,
+            seconds=config.horizon_seconds,
+            rows=2 * n_min,
+            dtype=np.float64,
         )
         self._lately = Recent(
             baseline.layout.size, seconds=config.horizon_seconds, rows=2 * n_min
@@ -198,11 +200,12 @@ class Performances:
 
     def add(self, window: Window) -> None:
         """Take in a sealed block."""
-        both = np.concatenate([window.counts.astype(np.float64), window.sums])
+        counts = window.counts[self._truth]
+        both = np.concatenate([counts.astype(np.float64), window.sums])
         # By labels, so that a week's labels are not gone with an hour of traffic.
         self._recent.add(window.start, window.end, window.labels, both)
         self._lately.add(window.start, window.end, window.rows, window.counts)
-        self._sealed += window.counts[self._truth]
+        self._sealed += counts
         self._sums += window.sums
 
     def report(
@@ -216,9 +219,8 @@ class Performances:
         cells = self._cells
         served = np.where(self._is_served, self._sealed, 0)
         since = totals[0] + served, totals[1]
-        size = self._baseline.layout.size
-        labelled = self._recent.counts[:size].astype(np.int64)[self._truth]
-        recent = labelled, self._recent.counts[size:]
+        both = self._recent.counts
+        recent = both[: cells.size].astype(np.int64), both[cells.size :]
         now, lately = measure(cells, *since), measure(cells, *recent)
         estimated = self._estimate(self._lately.counts, reason)
         names = dict.fromkeys([*self._at_first, *now])
