@@ -48,8 +48,9 @@ class Crowd:
 
     def share_for(self, rows: int) -> float:
         """Give the chance to stay that *rows* more have."""
-        self._came += rows
-        return self._size / self._came
+        came = self._came + rows
+        self._came = came  # read once: `end` may set it to zero meanwhile
+        return self._size / max(came, 1.0)
 
     def admit(self, call: Call | Row, size: int) -> bool:
         """Let *call* of *size* bytes take a random one's place, and count whose it was.
