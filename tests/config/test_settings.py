@@ -102,6 +102,19 @@ BAD: list[tuple[str, object]] = [
     ("floors", ("accuracy", 0.8)),
     ("detectors", "adwin"),
     ("detectors_gate", ("adwin",)),
+    ("torch_stages", "often"),
+    ("queue_header", "X Request"),
+    ("retry_header", "Idempotency-Key"),
+    ("resource_seconds", 0),
+    ("price_cpu_hour", -1),
+    ("price_gpu_hour", float("nan")),
+    ("price_thousand_tokens", -0.1),
+    ("currency", "euro"),
+    ("sources", {"price": 1}),
+    ("consumers", [1]),
+    ("lineage", ""),
+    ("lineage_namespace", ""),
+    ("audit_log", "a\nb"),
     ("state_dir", ""),
     ("state_dir", "labels\0"),
     ("state_dir", "labels\n"),
@@ -122,7 +135,7 @@ def test_a_value_that_cannot_be_meant_is_refused(name: str, value: object) -> No
 
 
 def test_every_bounded_field_is_tried_with_a_bad_value() -> None:
-    free = {"model_version"}  # any text will do
+    free = {"model_version", "code_version"}  # any text will do
     assert {name for name, _ in BAD} == {each.name for each in fields(Config)} - free
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servewatch.sketch.codec import pack, unpack
+from servewatch.sketch.stages import CELLS
 from servewatch.sketch.window import Window
 from tests.sketch.made import LAYOUT, folded, rows_of
 
@@ -63,7 +64,7 @@ def altered(place: int, value: object) -> bytes:
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        pytest.param(0, 2, id="version"),
+        pytest.param(0, 1, id="version"),
         pytest.param(1, "soon", id="start"),
         pytest.param(3, None, id="rows"),
         pytest.param(3, -1, id="negative rows"),
@@ -78,6 +79,11 @@ def altered(place: int, value: object) -> bytes:
         pytest.param(10, 4, id="more rows kept than allowed"),
         pytest.param(11, {f"n{k}": 1 for k in range(17)}, id="too many names"),
         pytest.param(11, {"x": "many"}, id="a name without a count"),
+        pytest.param(14, {"encode": b"\0" * 8}, id="too few cells of a stage"),
+        pytest.param(14, {"encode": b"\xff" * 8 * CELLS}, id="negative runs"),
+        pytest.param(
+            14, {f"s{k}": b"\0" * 8 * CELLS for k in range(34)}, id="too many stages"
+        ),
     ],
 )
 def test_a_window_with_an_impossible_field_is_refused(
@@ -100,3 +106,11 @@ def test_a_window_of_another_layout_is_refused() -> None:
 
     with pytest.raises(ValueError, match="not a window"):
         unpack(raw, LAYOUT.size + 1, COLUMNS)
+
+
+def test_stages_survive_the_way_to_bytes_and_back() -> None:
+    window = Window.empty(LAYOUT, 0.0, 10.0)
+    window.stages = {"encode": np.arange(CELLS)}
+    back = read(pack(window))
+    assert back.stages.keys() == {"encode"}
+    assert back.stages["encode"].tolist() == list(range(CELLS))

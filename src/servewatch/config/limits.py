@@ -12,6 +12,7 @@ from servewatch.errors import ConfigError
 HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 token; ASGI: lower case
 PREFIX = re.compile(r"(/[\w.~-]+)*")
 FOLDER = re.compile(r"[^\x00-\x1f\x7f]+")  # NUL ends a path, a newline the log's line
+CURRENCY = re.compile(r"[A-Z]{3}")
 TOKEN = re.compile(r"[!-~]+")  # what a header can carry
 
 
@@ -121,6 +122,16 @@ LIMITS: Mapping[str, Limit] = {
     ),
     "request_id_header": _written_as(HEADER, "a header name in lower case"),
     "id_from": NAMED,
+    "queue_header": _written_as(HEADER, "a header name in lower case"),
+    "retry_header": _written_as(HEADER, "a header name in lower case"),
+    "resource_seconds": _above(0),
+    "price_cpu_hour": _at_least(0),
+    "price_gpu_hour": _at_least(0),
+    "price_thousand_tokens": _at_least(0),
+    "currency": _written_as(CURRENCY, "three capital letters (ISO 4217)"),
+    "lineage": _written_as(FOLDER, "console, a path or an http:// address"),
+    "lineage_namespace": NAMED,
+    "audit_log": _written_as(FOLDER, "a path, not empty, without control characters"),
     "state_dir": _written_as(FOLDER, "a path, not empty, without control characters"),
     "store": NAMED,
     "worker": NAMED,
@@ -247,7 +258,7 @@ def _type_in_words(hint: object) -> str:
     }
     allowed = get_args(hint)
     if get_origin(hint) is Mapping:
-        return "numbers by name"
+        return "numbers by name" if allowed[1] is float else "texts by name"
     if get_origin(hint) is tuple:
         kind = "numbers" if allowed[0] is float else "texts"
         return f"{kind}" if Ellipsis in allowed else f"{len(allowed)} {kind}"

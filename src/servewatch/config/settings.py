@@ -106,6 +106,28 @@ class Config:
     detectors: tuple[str, ...] = ()  # docs/detectors.md says how often they are wrong
     detectors_gate: tuple[str, ...] = ()  # of these; a day's warning after a change
 
+    # The pipeline around the model.
+    torch_stages: bool = False  # hooks in the module's named children: it is changed
+    # Where a proxy says when it took a request, such as "x-request-start".
+    queue_header: str | None = None
+    # Where a client says that it tries again, such as "idempotency-key".
+    retry_header: str | None = None
+    resource_seconds: float = 5.0  # between two looks at memory, files and GPUs
+    # What an hour of a CPU or GPU and a thousand tokens cost, in `currency`.
+    price_cpu_hour: float = 0.0
+    price_gpu_hour: float = 0.0
+    price_thousand_tokens: float = 0.0
+    currency: str = "USD"
+
+    # Lineage: where columns come from, who uses the predictions, what code this is.
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    consumers: tuple[str, ...] = ()
+    code_version: str = ""
+    # Where OpenLineage events go: "console", a file's path, or an http:// address.
+    lineage: str | None = None
+    lineage_namespace: str = "servewatch"
+    audit_log: str | None = None  # a file that verdicts and changes are appended to
+
     # State. Memory needs nothing; a folder keeps labels over restarts.
     state_dir: str | None = None
     store: str = "memory"

@@ -23,7 +23,17 @@ Family = Literal[
 
 
 RESERVED = frozenset({"dataset", "schema", "duplicates", "errors", "latency", "error"})
-PREFIXES = ("error/", "calibration/", "group:", "floor/", "detector/")
+PREFIXES = (
+    "error/",
+    "calibration/",
+    "group:",
+    "floor/",
+    "detector/",
+    "stage:",
+    "tap:",
+    "resource/",
+    "failures/",
+)
 QUALITY = ("missing", "unseen", "invalid", "range")
 ESCAPE = "column:"
 

@@ -250,3 +250,4 @@ def assign(window: Window, source: Window) -> None:
     window.requests = source.requests
     window.unknown = source.unknown
     window.labels, window.sums = source.labels, source.sums
+    window.stages = source.stages

@@ -6,9 +6,10 @@ import msgspec
 import numpy as np
 
 from servewatch.sketch.reservoir import Reservoir
+from servewatch.sketch.stages import CELLS, STAGES
 from servewatch.sketch.window import UNKNOWN_NAMES, Window
 
-VERSION = 1
+VERSION = 2
 
 
 class _Packed(msgspec.Struct, array_like=True, frozen=True):
@@ -26,6 +27,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     unknown: dict[str, int]
     labels: int
     sums: bytes
+    stages: dict[str, bytes]
 
 
 def pack(window: Window) -> bytes:
@@ -46,6 +48,10 @@ def pack(window: Window) -> bytes:
             unknown=dict(window.unknown),
             labels=window.labels,
             sums=window.sums.astype("<f8").tobytes(),
+            stages={
+                name: cells.astype("<i8").tobytes()
+                for name, cells in window.stages.items()
+            },
         )
     )
 
@@ -63,6 +69,10 @@ def unpack(raw: bytes, size: int, columns: int, sums: int = 0) -> Window:
         codes = np.frombuffer(packed.codes, np.uint8).reshape(keys.size, columns)
         moments = moments.reshape(columns, 5)
         totals = np.frombuffer(packed.sums, "<f8").astype(float)
+        stages = {
+            name: np.frombuffer(cells, "<i8").astype(np.int64)
+            for name, cells in packed.stages.items()
+        }
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         message = f"not a window of {size} cells and {columns} columns: {error}"
         raise ValueError(message) from error
@@ -76,6 +86,8 @@ def unpack(raw: bytes, size: int, columns: int, sums: int = 0) -> Window:
         and keys.size <= packed.limit
         and (keys[1:] >= keys[:-1]).all()
     )
+    fits = fits and len(stages) <= STAGES + 1
+    fits = fits and all(c.size == CELLS and c.min() >= 0 for c in stages.values())
     if not fits or len(packed.unknown) > UNKNOWN_NAMES:
         message = (
             f"not a window of {size} non-negative cells, version {VERSION}: "
@@ -93,4 +105,5 @@ def unpack(raw: bytes, size: int, columns: int, sums: int = 0) -> Window:
         unknown=packed.unknown,
         labels=packed.labels,
         sums=totals,
+        stages=stages,
     )

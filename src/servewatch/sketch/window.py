@@ -10,6 +10,7 @@ import numpy as np
 
 from servewatch.sketch import moments as moments_of
 from servewatch.sketch.reservoir import Reservoir
+from servewatch.sketch.stages import NO_STAGES, Stages, merge_stages
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,8 @@ class Window:
     `counts` (layout.size,) holds the cells of every column and service count; `rows`
     scored rows, `requests` answered or failed requests, `labels` labels that came;
     `moments` (columns, 5); `sums` (layout.sums_size,) of rows whose label came;
-    `unknown` counts rows by the name of a column the baseline lacks (at most 16 names).
+    `unknown` counts rows by the name of a column the baseline lacks (at most 16 names);
+    `stages` holds the cells of each stage of the pipeline by its name.
     """
 
     start: float
@@ -39,6 +41,7 @@ class Window:
     unknown: Mapping[str, int] = field(default_factory=dict)
     labels: int = 0
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    stages: Stages = field(default_factory=lambda: NO_STAGES)
 
     @staticmethod
     def empty(layout: Layout, start: float, end: float) -> Window:
@@ -75,6 +78,7 @@ class Window:
             unknown=merge_names(self.unknown, other.unknown),
             labels=self.labels + other.labels,
             sums=self.sums + other.sums,
+            stages=merge_stages(self.stages, other.stages),
         )
 
     @property

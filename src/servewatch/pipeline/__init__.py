@@ -1,0 +1,1 @@
+"""What happens around the model: resources, failures and retries, lineage."""

@@ -1,0 +1,1 @@
+"""Batch jobs of the model's life, watched like serving: `run`."""
