@@ -51,14 +51,16 @@ class Judge:
         *unknown* are the cells of rows with columns that the baseline lacks, which gate
         or not.
         """
-        gating = sum(stream.gates for stream in streams)
+        parts = sum(stream.part for stream in streams if stream.gates)
+        gating = ceil(parts - 1e-9)  # tenths do not add up to exactly one
         self.config = config
         self.panel = Panel(streams, cells, config, gating)
         self.patience = blocks_per_alarm(
             config.block_seconds, config.false_alarms_per_day
         )
         # Few that alarm must not lower the line that the baseline was tempered by.
-        most = max(self.panel.gating, len(streams) * exp(-MARGIN_NATS))
+        every = sum(stream.part for stream in streams)
+        most = max(self.panel.gating, every * exp(-MARGIN_NATS))
         self.height = log(self.patience) + log(most)
         self.n_min = rows_to_detect(config, self.height)
         self.levels = tuple(

@@ -38,7 +38,7 @@ class Panel:
         self.first = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
         self.of = np.repeat(np.arange(len(streams)), sizes)
         self.sets = int(sizes.sum())
-        self.weights = np.concatenate([stream.weights for stream in streams])
+        self.weights = np.concatenate([s.part * s.weights for s in streams])
         self.shares = np.concatenate([stream.shares for stream in streams])
         self.tails = np.concatenate([stream.tails for stream in streams])
         self._members = _matrix(

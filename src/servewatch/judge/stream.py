@@ -66,6 +66,8 @@ class Stream:
     time order, `tempered` False where evidence is never tempered. `envelope` maps a
     number of blocks to the largest baseline shares (S,) of the sets. `words` gives a
     set in words, with and without values. `column` is the column it belongs to, if any.
+    `part` is the part that it has of one stream's share of the budget of false alarms:
+    those that share one together make nobody else's threshold higher.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Stream:
     envelope: dict[int, NDArray[np.float64]] | None = None
     unit: str = "rows"
     column: str = ""
+    part: float = 1.0
 
     @property
     def sets(self) -> int:
