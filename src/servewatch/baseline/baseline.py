@@ -26,6 +26,7 @@ from servewatch.baseline.permutation import permutation_influence
 from servewatch.baseline.profile import ColumnProfile, Content, Lineage
 from servewatch.baseline.roles import Roles, assign
 from servewatch.config import Config
+from servewatch.config.current_run import current_run
 from servewatch.errors import BaselineError
 from servewatch.schema import Column, Kind, Schema
 from servewatch.sketch.layout import Layout
@@ -106,7 +107,9 @@ class Baseline:
         wanted = Wanted(task, scores, positive)
         built = Build(rows, roles, kinds, segments, wanted, config, tell).content()
         return cls(
-            built[0], _lineage(rows, model, version), _notes(built, roles, config)
+            built[0],
+            _lineage(rows, model, version, config.code_version),
+            _notes(built, roles, config),
         )
 
     @classmethod
@@ -210,7 +213,8 @@ def _ignore(label: str, share: float) -> None:
     """Hear of progress and do nothing."""
 
 
-def _lineage(rows: Gathered, model: str, version: str) -> Lineage:
+def _lineage(rows: Gathered, model: str, version: str, code_version: str) -> Lineage:
+    run = current_run()
     return Lineage(
         model=model,
         version=version,
@@ -219,6 +223,8 @@ def _lineage(rows: Gathered, model: str, version: str) -> Lineage:
         evaluation_rows=rows.evaluation_rows,
         data_digest=rows.data_digest,
         packages=_packages(),
+        run_id="" if run is None else run.id,
+        code_version=code_version or ("" if run is None else run.code_version),
     )
 
 

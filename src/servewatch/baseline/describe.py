@@ -34,6 +34,8 @@ def as_dict(baseline: Baseline) -> dict[str, Any]:
         "train_rows": lineage.train_rows,
         "evaluation_rows": lineage.evaluation_rows,
         "data_digest": lineage.data_digest,
+        "run_id": lineage.run_id,
+        "code_version": lineage.code_version,
         "order": content.order,
         "blocks": content.blocks,
         "first": content.first,
@@ -82,9 +84,13 @@ def headline(baseline: Baseline) -> str:
     rows = f"{lineage.train_rows:,} rows of train"
     if lineage.evaluation_rows:
         rows += f" and {lineage.evaluation_rows:,} of evaluation"
-    return (
-        f"Baseline of {name}: {rows}, {_span(content)}; digest {baseline.digest[:12]}"
-    )
+    told = f"Baseline of {name}: {rows}, {_span(content)}"
+    known = {
+        "digest": baseline.digest[:12],
+        "run": lineage.run_id,
+        "code": lineage.code_version,
+    }
+    return "; ".join([told, *(f"{key} {it}" for key, it in known.items() if it)])
 
 
 def as_lines(baseline: Baseline) -> list[str]:

@@ -158,7 +158,10 @@ class Content(msgspec.Struct, frozen=True):
 
 
 class Lineage(msgspec.Struct, frozen=True):
-    """Where the baseline comes from; outside the digest."""
+    """Where the baseline comes from; outside the digest.
+
+    `run_id` is that of the `servewatch.run` it was built in, "" outside of any.
+    """
 
     model: str = "model"
     version: str = ""
@@ -167,6 +170,8 @@ class Lineage(msgspec.Struct, frozen=True):
     evaluation_rows: int = 0
     data_digest: str = ""
     packages: dict[str, str] = {}
+    run_id: str = ""
+    code_version: str = ""
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
