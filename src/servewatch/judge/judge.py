@@ -14,9 +14,10 @@ from servewatch.judge.dependence import Dependence
 from servewatch.judge.evidence import MARGIN_NATS, Evidence, blocks_per_alarm
 from servewatch.judge.gate import Pass
 from servewatch.judge.guards import Envelope, SchemaChange, SourceDown, Watched
-from servewatch.judge.latency import learn
+from servewatch.judge.learning import learn
 from servewatch.judge.panel import DRIFT, SEVERE, WARN, Panel
 from servewatch.judge.silence import Silence
+from servewatch.judge.slots import Slots
 from servewatch.judge.verdict import rows_to_detect
 from servewatch.sketch.recent import Recent
 
@@ -45,12 +46,17 @@ class Judge:
         columns: Sequence[Watched] = (),
         unknown: slice = slice(0, 0),
         unknown_gates: bool = True,
+        slots: Slots | None = None,
     ) -> None:
         """Judge *streams* over *cells* cells; guards watch *columns*.
 
         *unknown* are the cells of rows with columns that the baseline lacks, which gate
-        or not.
+        or not. *slots*, which begin at cell *cells*, are where stages are judged.
         """
+        self.slots = slots
+        self._first_slot = len(streams)
+        if slots is not None:
+            streams, cells = [*streams, *slots.streams()], cells + slots.size
         parts = sum(stream.part for stream in streams if stream.gates)
         gating = ceil(parts - 1e-9)  # tenths do not add up to exactly one
         self.config = config
@@ -114,7 +120,8 @@ class Judge:
 
     def observe(self, block: Block, unknown_names: str = "") -> None:
         """Fold in a sealed block; *unknown_names* are columns the baseline lacks."""
-        hits, rows = self.panel.count(block.counts)
+        counts = self._counts(block)
+        hits, rows = self.panel.count(counts)
         deff = self.dependence.design_effects()
         eta = 1.0 / deff
         self.blocks += 1
@@ -129,7 +136,27 @@ class Judge:
         self.envelope.update(hits, rows, block.start)
         self.silence.update(labels=block.labels, rows=block.rows, start=block.start)
         self._update_gate(hits, rows, eta, block)
-        self._learn(block)
+        self._learn(counts)
+
+    def _counts(self, block: Block) -> NDArray[np.int64]:
+        """Give the cells of *block*, stages in their places behind all others."""
+        if self.slots is None:
+            return block.counts
+        if self.slots.admit(block.stages):
+            self.name_stages()
+        return np.concatenate([block.counts, self.slots.cells(block.stages)])
+
+    def name_stages(self) -> None:
+        """Give the streams of places the names of the stages that have them."""
+        if self.slots is None:
+            return
+        streams = list(self.panel.streams)
+        for nth, place in enumerate(range(self._first_slot, len(streams))):
+            streams[place] = self.slots.named(streams[place], nth)
+            if place in self._learns:
+                self._learns[place] = self.slots.named(self._learns[place], nth)
+            self._counts_in[place] = float(streams[place].gates)
+        self.panel.streams = tuple(streams)
 
     def _update_levels(
         self, hits: Floats, rows: Floats, eta: Floats, at: float
@@ -216,11 +243,11 @@ class Judge:
             ).encode()
         )
 
-    def _learn(self, block: Block) -> None:
+    def _learn(self, counts: NDArray[np.int64]) -> None:
         """Let a stream without a baseline take its first rows as one."""
         for place in self._learning:
             span = self.panel.streams[place].span
-            self.learned[span] += block.counts[span]
+            self.learned[span] += counts[span]
         for place in self.adopt_learned():
             self.dependence.blocks[place] = 0  # its warm-up only begins here
             self.recent.forget(place)
@@ -235,12 +262,12 @@ class Judge:
 
         `learned` (cells,) holds what the streams without a baseline saw at first.
         """
-        enough = self.config.latency_reference_rows
         streams, found = list(self.panel.streams), []
         for place in self._learning:
             streams[place] = self._learns[place]
         for place in self._learning:
             counts = self.learned[streams[place].span]
+            enough = streams[place].learns_from or self.config.latency_reference_rows
             if counts.sum() >= enough:
                 streams[place] = replace(learn(streams[place], counts), learns=False)
                 found.append(place)

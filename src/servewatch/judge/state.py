@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from servewatch.judge.judge import Judge
 
-VERSION = 1
+VERSION = 2
 
 
 class _Array(msgspec.Struct, array_like=True, frozen=True):
@@ -30,6 +30,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     schema_found: list[str]
     schema_public: list[str]
     schema_since: float
+    stages: list[str]
 
 
 def pack_judge(judge: Judge) -> bytes:
@@ -54,6 +55,7 @@ def pack_judge(judge: Judge) -> bytes:
             schema_found=list(schema.found),
             schema_public=list(schema.found_public),
             schema_since=schema.since,
+            stages=[] if judge.slots is None else judge.slots.names,
         )
     )
 
@@ -103,6 +105,9 @@ def unpack_judge(judge: Judge, raw: bytes) -> None:
     schema.found, schema.since = tuple(packed.schema_found), packed.schema_since
     schema.found_public = tuple(packed.schema_public)
     schema.is_gating = bool(is_gating)
+    if judge.slots is not None:
+        judge.slots.names = packed.stages
+        judge.name_stages()
     judge.relearn()
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from servewatch.sketch.stages import NO_STAGES, Stages
 
 Family = Literal[
     "values",
@@ -67,7 +69,8 @@ class Stream:
     number of blocks to the largest baseline shares (S,) of the sets. `words` gives a
     set in words, with and without values. `column` is the column it belongs to, if any.
     `part` is the part that it has of one stream's share of the budget of false alarms:
-    those that share one together make nobody else's threshold higher.
+    those that share one together make nobody else's threshold higher. A stream that
+    `learns` takes its first `learns_from` rows (None: as configured) for its reference.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Stream:
     gates: bool = True
     can_hold: bool = False
     learns: bool = False
+    learns_from: int | None = None
     envelope: dict[int, NDArray[np.float64]] | None = None
     unit: str = "rows"
     column: str = ""
@@ -106,7 +110,7 @@ class Stream:
 class Block:
     """A sealed block: all cells counted in [start, end), Unix seconds.
 
-    `labels` of them came in it, for rows of whatever time.
+    `labels` of them came in it, for rows of whatever time; `stages` are those that ran.
     """
 
     number: int
@@ -115,3 +119,4 @@ class Block:
     counts: NDArray[np.int64]
     rows: int
     labels: int = 0
+    stages: Stages = field(default_factory=lambda: NO_STAGES)

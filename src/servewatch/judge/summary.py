@@ -34,6 +34,8 @@ def verdicts(judge: Judge) -> list[Verdict]:
     for place, (stream, numbers) in enumerate(
         zip(judge.panel.streams, _numbers(judge), strict=True)
     ):
+        if not stream.name:  # a place that no stage has taken
+            continue
         verdict = _verdict(judge, stream, numbers)
         if numbers.warning or numbers.drift:
             verdict = _explain(judge, place, DRIFT if numbers.drift else WARN, verdict)
@@ -128,6 +130,8 @@ def culprit(judge: Judge, place: int, level: int) -> int | None:
     begun = evidence.onset_block[span]
     strong = parts >= 0.5 * parts.max()
     first = strong & (begun <= begun[strong].min() + TOGETHER_BLOCKS)
+    if judge.panel.streams[place].family == "latency":
+        first = strong  # one slow run in a thousand seems to begin something
     return int(np.where(first, moves, -1.0).argmax())
 
 

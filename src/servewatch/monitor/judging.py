@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from servewatch.baseline.performance_streams import performance_streams
 from servewatch.baseline.streams import streams, watched
 from servewatch.judge.judge import Judge
+from servewatch.judge.slots import Slots
 from servewatch.monitor.alerting import heard, heard_columns, may_alarm
 from servewatch.monitor.service import service_streams
 
@@ -26,7 +27,7 @@ def judge_of(baseline: Baseline | None, layout: Layout, config: Config) -> Judge
     >>> from servewatch.config import Config
     >>> from servewatch.sketch.layout import NO_COLUMNS
     >>> judge = judge_of(None, NO_COLUMNS, Config())
-    >>> [stream.name for stream in judge.panel.streams]
+    >>> [stream.name for stream in judge.panel.streams if stream.name]
     ['errors', 'latency']
     """
     content = None if baseline is None else baseline.content
@@ -49,4 +50,5 @@ def judge_of(baseline: Baseline | None, layout: Layout, config: Config) -> Judge
         columns=columns,
         unknown=layout.service("unknown_columns"),
         unknown_gates=may_alarm("feature", config.alert_on),
+        slots=Slots(layout.size, config.tolerance_quality, config.informational),
     )

@@ -215,6 +215,7 @@ class Monitor:
             window.counts,
             window.rows,
             window.labels,
+            window.stages,
         )
         try:
             self.judge.observe(block, ", ".join(window.unknown))

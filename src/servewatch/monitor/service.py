@@ -108,4 +108,5 @@ def _latency(layout: Layout) -> Stream:
         design_effect=None,
         learns=True,
         unit="requests",
+        part=0.75,  # the stages have the rest: see judge/slots.py
     )

@@ -99,5 +99,6 @@ class MemoryStore:
 
 def _size(sealed: Sealed) -> int:
     window = sealed.window
-    arrays = (window.counts, window.moments, window.reservoir.codes)
+    arrays = [window.counts, window.moments, window.reservoir.codes]
+    arrays += window.stages.values()
     return sum(array.nbytes for array in arrays) + window.reservoir.keys.nbytes

@@ -1,0 +1,45 @@
+"""What no training set knows: the first record of the service is its reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from servewatch.judge import latency
+from servewatch.judge.slots import learn_stage
+
+if TYPE_CHECKING:
+    from servewatch.judge.stream import Stream
+
+Counts = NDArray[np.int64]
+
+
+def learn(stream: Stream, counts: Counts) -> Stream:
+    """Give *stream* with its first *counts* (cells of its span,) as its reference."""
+    if stream.family == "rate":
+        return learn_rate(stream, counts)
+    if stream.role == "stage":
+        return learn_stage(stream, counts)
+    return latency.learn(stream, counts)
+
+
+def learn_rate(stream: Stream, counts: Counts) -> Stream:
+    """Give *stream* with the share that each set has of *counts* as what is normal.
+
+    The panel's bound is then the share and its tolerance, or the confidence bound on
+    the share where that is larger.
+    """
+    total = int(counts[stream.base].sum())
+    hits = stream.members @ counts
+    return replace(
+        stream,
+        shares=hits / max(total, 1),
+        known_hits=hits.astype(float),
+        known_rows=np.full(stream.sets, float(total)),
+        weights=np.full(stream.sets, 1 / stream.sets),
+        tails=np.arange(stream.sets) == 0,
+        baseline_rows=total,
+    )
