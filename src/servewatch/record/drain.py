@@ -11,6 +11,7 @@ import numpy as np
 
 from servewatch.record.awaiting import Awaiting, Keep
 from servewatch.record.chunks import in_lanes, in_turns, with_pauses
+from servewatch.record.examples import Examples
 from servewatch.record.folding import RowFolder, Tally, assign
 from servewatch.record.forking import renew_after_fork
 from servewatch.record.guard import guarded
@@ -31,7 +32,8 @@ class Drain:
     ) -> None:
         """Fold by *layout*; *rng* draws the keys of the rows' reservoir.
 
-        `on_served` is told of each drain's requests, and must not take long.
+        `on_served` is told of each drain's requests, and must not take long;
+        `examples`, where there are any, keeps some of them.
         """
         self.recorder = recorder
         self.layout = layout
@@ -41,6 +43,7 @@ class Drain:
         self._folder = RowFolder(layout, self.totals, rng, self.awaiting)
         self._services = Services(layout, self.totals)
         self.on_served: Callable[[Sequence[Exchanged]], None] | None = None
+        self.examples: Examples | None = None
         self._lock = threading.Lock()
         renew_after_fork(self)
 
@@ -62,6 +65,9 @@ class Drain:
                     self._services.count_exchanges(exchanges, delta)
                 if self.on_served is not None:
                     self.on_served(taken.exchanges)
+            if self.examples is not None:
+                with guarded(self.totals, "examples"):
+                    self.examples.note(taken.exchanges)
             tally = Tally()
             counted = thread_time()
             with guarded(self.totals, "drain"):
