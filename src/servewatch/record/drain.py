@@ -18,6 +18,7 @@ from servewatch.record.guard import guarded
 from servewatch.record.joining import join
 from servewatch.record.recorder import Exchanged, Recorder
 from servewatch.record.services import Services
+from servewatch.record.stage_runs import fold_stages
 from servewatch.sketch.encode import Values
 from servewatch.sketch.fold import EncodedRows
 from servewatch.sketch.layout import Layout
@@ -58,6 +59,7 @@ class Drain:
         with self._lock:
             began = thread_time()
             taken = self.recorder.take()
+            stage_runs = self.recorder.stage_runs.take()
             delta = Window.empty(self.layout, window.start, window.end)
             none, delta.reservoir = delta.reservoir, window.reservoir
             with guarded(self.totals, "count"):
@@ -68,6 +70,8 @@ class Drain:
             if self.examples is not None:
                 with guarded(self.totals, "examples"):
                     self.examples.note(taken.exchanges)
+            with guarded(self.totals, "stages"):
+                fold_stages(stage_runs, delta, self.totals)
             tally = Tally()
             counted = thread_time()
             with guarded(self.totals, "drain"):

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any
 
 from servewatch.record.breaker import Breaker
 from servewatch.record.crowd import Crowd
@@ -24,25 +24,12 @@ from servewatch.record.observation import (
     size_of,
     sum_rows,
 )
+from servewatch.record.stage_runs import StageRuns
+from servewatch.record.taken import Taken
 from servewatch.record.totals import Totals
 
 TUPLE_BYTES = 512  # an observation's own tuples, names and numbers
 Exchanged = tuple[Any, ...]  # an `Exchange`, as the request path leaves it
-
-
-class Taken(NamedTuple):
-    """What was waiting, parted, and the number of `received` rows with it.
-
-    `exchanges` are served requests; `rows` those in lanes that no other call can belong
-    to, `names` their ids where these are wanted (None: of no request); `groups` other
-    calls in order, those of one request or of none in each.
-    """
-
-    exchanges: list[Exchanged]
-    rows: list[Row]
-    groups: list[Sequence[Call]]
-    received: int
-    names: Sequence[bytes | None] = ()
 
 
 class Recorder:
@@ -92,6 +79,7 @@ class Recorder:
         self.rows: deque[Row] = deque()
         self.calls: deque[Call | Row] = deque()
         self.crowd = Crowd(self.totals, self.rows, self.calls)
+        self.stage_runs = StageRuns(self.totals, self.is_ready, on_full)
         self._waiting: tuple[deque[Any], ...] = (self.exchanges, self.rows, self.calls)
         self.after_fork()
         renew_after_fork(self)
@@ -109,6 +97,7 @@ class Recorder:
         self._random = Random()  # noqa: S311 - keeps no secret
         self.crowd.after_fork()
         self.lanes.after_fork()
+        self.stage_runs.after_fork()
         # Held while a call joins a request whose calls come from several threads; also
         # by finalizers, which run anywhere.
         self.joining = RLock()
@@ -153,6 +142,7 @@ class Recorder:
     def make_room(self, row_bytes: int = 0) -> None:
         """Let callers append by themselves again, rows of *row_bytes* too."""
         self._row_bytes = max(self._row_bytes, row_bytes)
+        self.stage_runs.make_room(is_open=self._begun and self.armed)
         if not (self._begun and self.armed and self.spans is None):
             self.room = self.exchange_room = 0
             return
@@ -215,9 +205,7 @@ class Recorder:
         The sums are estimates: no lock is taken for them, and `take` starts them anew.
         """
         if not self._begun:
-            self._begun = True
             self._begin()
-            self.make_room()
         waiting = sum(map(len, self._waiting))
         rows, held = self._more_rows + more_rows, self._bytes + size
         # One observation of any size fits an empty buffer, else it never would.
@@ -230,13 +218,22 @@ class Recorder:
         self._more_rows, self._bytes = rows, held
         return True
 
+    def is_ready(self) -> bool:
+        """Whether what is no row may be recorded; the first of all begins it."""
+        if not self.armed and not (self.breaker.may_close() and self.is_recording()):
+            return False
+        if not self._begun:
+            self._begin()
+        return True
+
     def _begin(self) -> None:
-        if self.on_first is None:
-            return
-        try:
-            self.on_first()
-        except Exception:  # noqa: BLE001 - a thread that cannot start costs no request
-            self.totals.fault("start")
+        self._begun = True
+        if self.on_first is not None:
+            try:
+                self.on_first()
+            except Exception:  # noqa: BLE001 - no thread: that costs no request
+                self.totals.fault("start")
+        self.make_room()
 
     def _tell_full(self) -> None:
         """Have the drain come; once, for it will hear of the first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,10 +11,12 @@ from servewatch.record.exemplars import Exemplars
 from servewatch.record.forking import renew_after_fork
 from servewatch.record.observation import Outcome, counted_status
 from servewatch.sketch.layout import NO_COLUMNS, Layout
+from servewatch.sketch.stages import STAGES
 from servewatch.sketch.window import Window
 
 ROUTES = 200
 ERROR_TYPES = 50
+STAGE_ERRORS = 200
 OTHER = "other"
 METHODS = frozenset(
     "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split()  # noqa: SIM905
@@ -37,6 +39,10 @@ class Totals:
     `path_seconds` estimates the part of `overhead_seconds` spent inside requests, and
     `row_seconds` is the part spent on rows; `calls` of the model were counted;
     `exemplars` are the latest traces behind the buckets of durations.
+    By the name of a stage of the pipeline: `stage_seconds` its runs took,
+    `stage_queue_seconds` their work had waited before, `stage_cpu_seconds` of their
+    threads, estimated, and `stage_tokens`; `stage_errors` by stage and exception type,
+    at most 200 such pairs; `stages_dropped` runs that found no room.
     """
 
     def __init__(self, layout: Layout = NO_COLUMNS) -> None:
@@ -58,6 +64,12 @@ class Totals:
         self.predictions_dropped: Counter[str] = Counter()
         self.seconds: dict[str, float] = dict.fromkeys(LATENCIES, 0.0)
         self.odd_latencies = 0
+        self.stage_seconds: defaultdict[str, float] = defaultdict(float)
+        self.stage_queue_seconds: defaultdict[str, float] = defaultdict(float)
+        self.stage_cpu_seconds: defaultdict[str, float] = defaultdict(float)
+        self.stage_tokens: defaultdict[str, float] = defaultdict(float)
+        self.stage_errors: Counter[tuple[str, str]] = Counter()
+        self.stages_dropped = 0
         self.overhead_seconds = 0.0
         self.path_seconds = 0.0
         self.row_seconds = 0.0
@@ -137,6 +149,22 @@ class Totals:
         with self._few:
             known = name in self.errors or len(self.errors) < ERROR_TYPES
             self.errors[name if known else OTHER] += 1
+
+    def known_stage(self, name: str) -> str:
+        """Give the name that a stage is counted under: names are bounded."""
+        known = name in self.stage_seconds or len(self.stage_seconds) < STAGES
+        return name if known else OTHER
+
+    def count_stage_errors(self, stage: str, kind: str, count: int) -> None:
+        """Count exceptions raised in a stage, by their type's name."""
+        errors = self.stage_errors
+        is_known = (stage, kind) in errors or len(errors) < STAGE_ERRORS
+        errors[stage, kind if is_known else OTHER] += count
+
+    def drop_stages(self, runs: int) -> None:
+        """Count runs of stages that will not be recorded."""
+        with self._few:
+            self.stages_dropped += runs
 
     def accounting(self) -> Mapping[str, Any]:
         """Give where every received row is, at one moment.
