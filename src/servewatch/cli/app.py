@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from servewatch import __version__
-from servewatch.cli import baseline, demo, feedback, gate, replay
+from servewatch.cli import audit, baseline, demo, feedback, gate, replay
 from servewatch.cli.terminal import stderr
 from servewatch.errors import ServeWatchError
 
@@ -65,7 +65,8 @@ def servewatch(
     where did it break?
 
     Exit codes: 0 done, 2 bad usage or input, or no answer. `gate` also answers by them
-    (0 pass, 1 fail, 3 inconclusive), and `feedback` (1 some labels were refused).
+    (0 pass, 1 fail, 3 inconclusive), `feedback` (1 some labels were refused) and
+    `audit verify` (1 the log was touched).
     """
 
 
@@ -74,3 +75,4 @@ app.add_typer(baseline.app, name="baseline")
 app.command("replay")(replay.replay)
 app.command("gate")(gate.gate)
 app.command("feedback")(feedback.feedback)
+app.add_typer(audit.app, name="audit")
