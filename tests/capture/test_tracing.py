@@ -23,6 +23,7 @@ from servewatch.capture.messages import App, Message, Receive, Scope, Send
 from servewatch.capture.model import watched_call
 from servewatch.capture.traceparent import parent_in
 from servewatch.capture.tracing import Tracing
+from servewatch.record.observation import Exchange
 from tests.capture.asked import Watching, a_scope, answered, body, start
 from tests.capture.traces import (
     CALLER,
@@ -151,7 +152,7 @@ def test_the_callers_span_is_the_parent(spans: Spans) -> None:
     assert parent_of(spans.server()) == (TRACE, SPAN)
     assert spans.server().get_span_context().trace_state == {"them": "1"}  # type: ignore[union-attr]
     assert "canary" not in spans.server().to_json()
-    assert watch.recorder.exchanges[0][-1] == TRACE
+    assert Exchange(*watch.recorder.exchanges[0]).trace == TRACE
 
 
 @pytest.mark.parametrize(
@@ -433,7 +434,7 @@ def test_what_the_provider_does_not_sample_has_no_trace() -> None:
         watch = serve(answering(*OK))
 
     assert not spans.all()
-    assert watch.recorder.exchanges[0][-1] is None
+    assert Exchange(*watch.recorder.exchanges[0]).trace is None
 
 
 def test_the_callers_decision_is_the_providers_to_keep() -> None:

@@ -13,6 +13,7 @@ from servewatch.monitor.alerting import alerted, error_of
 from servewatch.monitor.judging import judge_of
 from servewatch.monitor.matter import Error
 from servewatch.monitor.performance import Performance, Standing
+from servewatch.monitor.service import FAILURES
 from tests.expose.labelled import performance
 from tests.monitor.labelled import known
 
@@ -203,7 +204,9 @@ def gating(*alert_on: str) -> set[str]:
 
 
 def test_what_may_not_alarm_takes_no_part_of_the_budget() -> None:
-    everything, service = gating(*DEFAULT), {"duplicates", "errors", "latency"}
+    everything = gating(*DEFAULT)
+    failures = {f"failures/{name}" for name in FAILURES if name != "retries"}
+    service = {"duplicates", "errors", "latency", *failures}
     assert gating("performance") == {"error", *service}
     assert gating("predictions") == {n for n in everything if n[:4] == "said"} | service
     assert gating("confirmed", "performance") == everything

@@ -57,6 +57,8 @@ class ServeWatchMiddleware:
         self.header = None if header is None else header.lower().encode("latin-1")
         self.ids = IdPool(watch.request_id_header.lower().encode("latin-1"))
         self.routes = Routes()
+        again = self.recorder.retry_header
+        self.retry_header = None if again is None else again.encode("latin-1")
 
     async def __call__(  # noqa: C901 - every call within is paid by every request
         self, scope: Scope, receive: Receive, send: Send
@@ -87,6 +89,8 @@ class ServeWatchMiddleware:
                         served.name = outer.name or outer.give_name()
                     if recorder.spans is not None:
                         traced = served.begin_span()
+                    if self.retry_header is not None:
+                        served.note_key(self.retry_header)
                     served.began = clock()
                     token = enter(served)
             elif scope["type"] == "lifespan":

@@ -31,6 +31,8 @@ class Request:
     closed = False
     usual = True  # none of what follows has happened, and `calls` is None
     next_row = 0
+    fell_back = False  # a fallback answered
+    outer: Request | None = None  # the request that this one is a part of
     held = 0  # bytes of calls, but for one row in its lane
     keeps: bool | None = None  # its rows, while only a share is kept
 
@@ -138,7 +140,7 @@ class RequestScope:
         self._token: Token[Request | None] | None = None
 
     def __enter__(self) -> Request:
-        self._outer = current()
+        self._outer = self._request.outer = current()
         self._token = enter(self._request)
         return self._request
 

@@ -12,8 +12,10 @@ from servewatch.capture.request import Request
 from servewatch.capture.route import Routes
 from servewatch.capture.span import Traced
 from servewatch.capture.tracing import tracing
-from servewatch.record.observation import Outcome
+from servewatch.record.observation import Marks, Outcome
 from servewatch.record.totals import Totals
+
+LONGEST_KEY = 255
 
 
 class Settings(Protocol):
@@ -43,6 +45,7 @@ class Served(Request):
     whole = False  # all of the answer was handed over
     traced: Traced | None = None  # its span
     error: type[Exception] | None = None  # what the application raised
+    key: bytes | None = None  # the same if the client tries again
 
     @property
     def id(self) -> str:
@@ -106,7 +109,7 @@ class Served(Request):
                     took = clock() - self.began
                     method, name = scope["method"], self.name
                     fields = (route.path, method, self.status, took, took, "ok")
-                    waiting.append((*fields, self.row, None, name, None))
+                    waiting.append((*fields, self.row, None, name, None, None))
                     is_ending = False
             elif kind in {"http.response.zerocopysend", "http.response.pathsend"}:
                 return self._send_part(message, has_bytes=True)
@@ -165,11 +168,30 @@ class Served(Request):
                 self.calls,
                 self.name,
                 trace,
+                self._marks(),
             )
             self.recorder.record_exchange(exchange)
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             self.asgi.totals.fault("end")
             self.asgi.totals.drop("internal", self.rows)
+
+    def note_key(self, header: bytes) -> None:
+        """Remember the key in *header*; one of more than 255 bytes is none."""
+        try:
+            headers = self.scope["headers"]
+            if headers.__class__ is list or headers.__class__ is tuple:  # not used up
+                key = dict(headers).get(header)
+                if key.__class__ is bytes and 0 < len(key) <= LONGEST_KEY:
+                    self.key, self.usual = key, False
+        except Exception:  # noqa: BLE001 - odd headers are the application's to judge
+            self.asgi.totals.fault("key")
+
+    def _marks(self) -> Marks | None:
+        """Give what few requests have, None for the others."""
+        is_late = self.error is not None and issubclass(self.error, TimeoutError)
+        if is_late or self.key is not None or self.fell_back:
+            return is_late, self.key, self.fell_back
+        return None
 
     def begin_span(self) -> Traced | None:
         """Begin the request's span, where a tracer provider is installed."""

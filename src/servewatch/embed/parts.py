@@ -68,6 +68,7 @@ def recorder_for(
         buffer_bytes=config.buffer_bytes,
         batch_rows=config.batch_rows,
         totals=totals,
+        retry_header=config.retry_header,
         on_first=on_first,
         on_full=on_full,
     )

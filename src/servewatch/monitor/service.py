@@ -1,4 +1,4 @@
-"""Streams that every model has: duplicates, errors and latency of the service."""
+"""Streams that every model has: duplicates, errors, failures and latency."""
 
 from __future__ import annotations
 
@@ -17,12 +17,31 @@ if TYPE_CHECKING:
 
 Words = Callable[[int], tuple[str, str]]
 
+# Each has its usual level, learned from the first requests: of the service's cells,
+# what it is called in words. Together they weigh as much as the errors do.
+FAILURES = {
+    "timeouts": "requests that ran out of time",
+    "disconnects": "requests whose client went away",
+    "rejected": "requests refused for their input",
+    "retries": "requests tried again",
+    "fallbacks": "answers by a fallback",
+}
+HALF, TENTH = 0.5, 0.1  # of one stream's part of the budget of false alarms
+# Shares above the usual one: one in a hundred more is nobody's alarm, as 0.5 % of
+# errors is, of which none are usual.
+FAILURES_TOLERANCE = np.array([[0.01], [0.02], [0.10]])
+
 
 def service_streams(
     content: Content | None, layout: Layout, config: Config
 ) -> tuple[Stream, ...]:
     """Give the streams that need no column."""
-    found = [_errors(layout, config), _latency(layout)]
+    failures = [
+        _failures(name, layout, config)
+        for name in FAILURES
+        if name != "retries" or config.retry_header
+    ]
+    found = [_errors(layout, config), *failures, _latency(layout)]
     if content is not None and content.duplicates.rows:
         found.insert(0, _duplicates(content, layout, config))
     return tuple(found)
@@ -78,6 +97,35 @@ def _errors(layout: Layout, config: Config) -> Stream:
         tempered=False,
         gates="errors" not in config.informational,
         unit="requests",
+        part=HALF,
+    )
+
+
+def _failures(name: str, layout: Layout, config: Config) -> Stream:
+    """One way to fail that is no error; its usual share is learned.
+
+    Its dependence is measured from the first block on, without a warm-up: a storm of
+    retries is over in less.
+    """
+    stream = f"failures/{name}"
+    return Stream(
+        name=stream,
+        role="service",
+        family="rate",
+        span=layout.service(name),
+        members=np.array([[False, True]]),
+        weights=np.zeros(1),
+        tails=np.zeros(1, dtype=bool),
+        base=np.ones(2, dtype=bool),
+        shares=np.zeros(1),
+        known_hits=np.ones(1),
+        known_rows=np.ones(1),
+        tolerances=FAILURES_TOLERANCE,
+        words=_rate(name, FAILURES[name]),
+        gates=stream not in config.informational,
+        learns=True,
+        unit="answers" if name == "fallbacks" else "requests",
+        part=TENTH,
     )
 
 

@@ -53,6 +53,7 @@ class Drain:
         self._lock = threading.Lock()
         rng = np.random.default_rng()
         self._folder = RowFolder(self.layout, self.totals, rng, self.awaiting)
+        self._services = Services(self.layout, self.totals)
 
     def into(self, window: Window) -> None:
         """Add everything waiting to *window* and to the totals of this process."""
@@ -65,6 +66,7 @@ class Drain:
             with guarded(self.totals, "count"):
                 for exchanges in in_turns(taken.exchanges):
                     self._services.count_exchanges(exchanges, delta)
+                self._services.count_fallbacks(taken.received, delta)
                 if self.on_served is not None:
                     self.on_served(taken.exchanges)
             if self.examples is not None:

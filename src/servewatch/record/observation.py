@@ -17,6 +17,12 @@ Outcome = Literal["ok", "error", "error_after_start", "client_closed"]
 
 NANO = 1_000_000_000
 CLIENT_CLOSED = 499  # nginx's number for a client that went away; HTTP has none
+TIMED_OUT = frozenset({408, 504})
+REJECTED = frozenset({400, 413, 415, 422})  # the input was refused, not the caller
+
+Marks = tuple[bool, bytes | None, bool]
+"""What few requests have: whether the application raised a TimeoutError; the key that
+says so if it is tried again; whether a fallback answered in the model's place."""
 
 
 class Snapshot(NamedTuple):
@@ -84,7 +90,7 @@ class Exchange(NamedTuple):
     `took` nanoseconds, and `first` until the first byte of a body was handed over, 0
     when none was. The only call, where it was of one row in its lane,
     is `row`; all others are in `calls`. `name` is the prediction id in bytes, `trace`
-    the id of the trace it belongs to, in hex.
+    the id of the trace it belongs to, in hex; `marks` are None for most.
 
     On the request path it is a plain tuple in this order.
     """
@@ -99,6 +105,7 @@ class Exchange(NamedTuple):
     calls: Sequence[Call] | None = None
     name: bytes | None = None
     trace: str | None = None
+    marks: Marks | None = None
 
     @property
     def request_seconds(self) -> float:
@@ -120,8 +127,8 @@ class Exchange(NamedTuple):
         return None if self.name is None else self.name.decode("latin-1")
 
 
-ROW, CALLS, TOOK, NAME, TRACE = map(
-    Exchange._fields.index, ("row", "calls", "took", "name", "trace")
+ROW, CALLS, TOOK, NAME, TRACE, MARKS = map(
+    Exchange._fields.index, ("row", "calls", "took", "name", "trace", "marks")
 )
 
 
@@ -134,6 +141,19 @@ def counted_status(status: int, outcome: Outcome) -> int:
     if outcome == "client_closed":
         return CLIENT_CLOSED
     return 500 if outcome != "ok" and status < 500 else status
+
+
+def failure(status: int, outcome: Outcome) -> str | None:
+    """Give how a request failed, as far as its end says; None where it says nothing.
+
+    >>> failure(504, "ok"), failure(422, "ok"), failure(200, "client_closed")
+    ('timeouts', 'rejected', 'disconnects')
+    """
+    if outcome == "client_closed":
+        return "disconnects"
+    if status in TIMED_OUT:
+        return "timeouts"
+    return "rejected" if status in REJECTED and outcome == "ok" else None
 
 
 def size_of(call: Call | Row) -> int:

@@ -56,17 +56,20 @@ class Recorder:
         buffer_bytes: int = 16 * 1024 * 1024,
         batch_rows: int = 8192,
         totals: Totals | None = None,
+        retry_header: str | None = None,
         on_first: Callable[[], None] | None = None,
         on_full: Callable[[], None] | None = None,
     ) -> None:
         """Call *on_first* when something is recorded, once until `rearm`.
 
         *on_full* is told that nothing more fits: whoever drains may come earlier.
+        *retry_header* is where clients name the key of what they try again.
         """
         self.batch_rows = batch_rows
         self.totals = Totals() if totals is None else totals
         self.totals.pending_rows = self._pending_rows
         self.on_first, self.on_full = on_first, on_full
+        self.retry_header = retry_header
         self.spans: object | None = None  # known to `capture.tracing` alone
         self.keeps_names = False  # somebody asks for rows by their ids later
         self.breaker = Breaker()

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from servewatch.record.exemplars import DURATION_BOUNDS
+from servewatch.record.failures import Failures
+from servewatch.record.guard import guarded
 from servewatch.record.observation import (
     NANO,
     TOOK,
@@ -45,6 +47,7 @@ class Services:
         self._totals = totals
         self._clock = clock
         self._cells: Callable[[str], slice] = layout.service
+        self._failures = Failures(totals, layout.service)
 
     def count_exchanges(
         self, exchanges: Sequence[Sequence[Any]], window: Window
@@ -76,6 +79,8 @@ class Services:
         if any(columns[TRACE]):
             self._note_traces(exchanges)
         window.counts[self._cells("requests")] += (len(exchanges) - failed, failed)
+        with guarded(self._totals, "failures"):  # counted again, a key came before
+            self._failures.count(served, exchanges, window)
 
     def _note_traces(self, exchanges: Sequence[Sequence[Any]]) -> None:
         """Note the last traced request of each bucket, and the slowest of all."""
@@ -94,6 +99,10 @@ class Services:
             for call in exchange.calls or ():
                 if call.seconds is not None and call.error is None:
                     note("inference_seconds", call.seconds, trace, at)
+
+    def count_fallbacks(self, rows: int, window: Window) -> None:
+        """Count the answers outside of requests: those of *rows*, and fallbacks."""
+        self._failures.count_alone(rows, window)
 
     def count_rows(self, rows: Sequence[Row], window: Window) -> None:
         """Count the durations of calls in their lane."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from servewatch.record.exemplars import Exemplars
 from servewatch.record.forking import renew_after_fork
-from servewatch.record.observation import Outcome, counted_status
+from servewatch.record.observation import Outcome, counted_status, failure
 from servewatch.sketch.layout import NO_COLUMNS, Layout
 from servewatch.sketch.stages import STAGES
 from servewatch.sketch.window import Window
@@ -17,10 +17,12 @@ from servewatch.sketch.window import Window
 ROUTES = 200
 ERROR_TYPES = 50
 STAGE_ERRORS = 200
+REASONS = 32
 OTHER = "other"
 METHODS = frozenset(
     "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split()  # noqa: SIM905
 )
+FAILURES = ("timeouts", "disconnects", "rejected", "retries")
 LATENCIES = ("request_seconds", "first_byte_seconds", "inference_seconds")
 
 
@@ -28,8 +30,10 @@ class Totals:
     """Counts of one process, only ever growing.
 
     `requests` by (route, method, status), at most 200 routes, then `other`;
-    `outcomes` of requests; `errors` of the model by exception type; `internal_errors`
-    of ServeWatch by site; rows in `recorded`, `sampled_out` and `dropped` by reason;
+    `outcomes` of requests; `failures` of requests by kind, which are no errors, and
+    `fallbacks` by reason, at most 32, of which `lone_fallbacks` came outside of any
+    request; `errors` of the model by exception type; `internal_errors` of ServeWatch by
+    site; rows in `recorded`, `sampled_out` and `dropped` by reason;
     `predictions_dropped` counts predictions that did not fit rows recorded without
     them, `odd_latencies` durations given by hand that are none; `seconds` sums the
     durations behind `lifetime`'s buckets. `lifetime` is all that was folded but for a
@@ -56,6 +60,9 @@ class Totals:
     def _reset(self) -> None:
         self.requests: Counter[tuple[str, str, int]] = Counter()
         self.outcomes: Counter[str] = Counter()
+        self.failures = dict.fromkeys(FAILURES, 0)
+        self.fallbacks: Counter[str] = Counter()
+        self.lone_fallbacks = 0
         self.errors: Counter[str] = Counter()
         self.internal_errors: Counter[str] = Counter()
         self.recorded = 0
@@ -143,6 +150,21 @@ class Totals:
             status = counted_status(status, outcome)
             self.requests[route, method, status if 100 <= status <= 599 else 0] += count
             self.outcomes[outcome] += count
+            kind = failure(status, outcome)
+            if kind is not None:
+                self.failures[kind] += count
+
+    def count_failures(self, kind: str, count: int) -> None:
+        """Count requests that failed in a way their end does not tell."""
+        with self._few:
+            self.failures[kind] += count
+
+    def count_fallback(self, reason: str, *, is_lone: bool) -> None:
+        """Count an answer by a fallback; a lone one belongs to no request."""
+        with self._few:
+            known = reason in self.fallbacks or len(self.fallbacks) < REASONS
+            self.fallbacks[reason if known else OTHER] += 1
+            self.lone_fallbacks += is_lone
 
     def count_error(self, name: str) -> None:
         """Count an exception raised by the model, by its type's name."""

@@ -16,6 +16,11 @@ SERVICE_CELLS = {
     "duplicates": 2,  # fresh row, duplicate of one of the last rows
     "unknown_columns": 2,  # rows without, rows with columns the baseline lacks
     "requests": 2,  # answered, failed
+    "timeouts": 2,  # of requests: not, was
+    "disconnects": 2,
+    "rejected": 2,
+    "retries": 2,
+    "fallbacks": 2,  # of requests, or of rows where there are no requests
     "request_seconds": BUCKETS,
     "first_byte_seconds": BUCKETS,
     "inference_seconds": BUCKETS,
