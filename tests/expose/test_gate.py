@@ -4,6 +4,8 @@ import pytest
 
 from servewatch.config import Config
 from servewatch.expose.gate import gate_body, health_body, parse_since
+from servewatch.monitor.card import Card, Said
+from servewatch.monitor.incidents import Incident
 from tests.expose.given import AT, Given, report
 
 
@@ -48,8 +50,11 @@ def test_health_is_degraded_as_soon_as_one_is() -> None:
     assert (body["status"], body["reasons"]) == ("degraded", ["b: store is full"])
 
 
+CARD = Card(since=None, headline=Said.same("price"))
+
+
 def test_a_failing_gate_names_what_drifts_without_values() -> None:
-    drifting = report(incidents=[{"streams": ["price"]}])
+    drifting = report(incidents=[Incident(None, "drift", ["price"], CARD)])
 
     reason = gate_body([Given(latest=drifting)], None)["reason"]
 

@@ -85,7 +85,7 @@ def test_the_status_is_that_of_a_plain_count(blocks: list[bool], longest: int) -
 def schema(*blocks: list[int], unknown: str = "") -> SchemaChange:
     guard = SchemaChange([watched_column()], slice(4, 6))
     for number, cells in enumerate(blocks):
-        guard.update(np.array(cells), unknown, 10.0 * number)
+        guard.update(np.array(cells), unknown, 10.0 * number, number)
     return guard
 
 
@@ -132,7 +132,7 @@ def test_a_block_without_rows_leaves_the_schema_as_it_was() -> None:
 def test_the_schema_can_be_watched_without_counting_unknown_columns() -> None:
     guard = SchemaChange([watched_column()], slice(0, 0))
 
-    guard.update(np.array([0, 100, 0, 100]), "", 0.0)
+    guard.update(np.array([0, 100, 0, 100]), "", 0.0, 1)
 
     assert guard.found == ("column x is absent",)
 

@@ -8,7 +8,7 @@ from servewatch.baseline import Baseline
 from servewatch.errors import ConfigError
 from servewatch.judge.verdict import overall
 from servewatch.monitor.alerting import CONFIRMED
-from servewatch.monitor.incidents import incidents
+from servewatch.monitor.incidents import grouped
 from servewatch.sketch.layout import NO_COLUMNS
 from tests.monitor.labelled import World, known
 from tests.monitor.test_alerting import verdict
@@ -196,11 +196,11 @@ def test_of_features_that_drift_together_the_one_that_matters_comes_first() -> N
     loud = verdict("loud", "feature", evidence=90.0, onset_block=3, since=30.0)
     telling = verdict("telling", "feature", onset_block=3, since=30.0)
 
-    (blind,) = incidents([loud, telling], {})
-    (seeing,) = incidents([loud, telling], {"telling": 0.2, "loud": 0.01})
+    (blind,) = grouped([loud, telling], {})
+    (seeing,) = grouped([loud, telling], {"telling": 0.2, "loud": 0.01})
 
-    assert blind["streams"] == ["loud", "telling"]
-    assert seeing["streams"] == ["telling", "loud"]
+    assert blind == [loud, telling]
+    assert seeing == [telling, loud]
 
 
 @pytest.mark.parametrize("settings", [{"floors": FLOOR}, {"detectors": ("cusum",)}])

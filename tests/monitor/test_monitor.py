@@ -167,7 +167,7 @@ def test_missing_values_are_named_before_the_shape_they_change() -> None:
 
     assert report.stream("a/missing").status == "drift"
     assert "missing values" in str(report.stream("a/missing").cause)
-    assert report.incidents[0]["streams"][0] == "a/missing"
+    assert report.incidents[0].streams[0] == "a/missing"
 
 
 def test_an_absent_column_is_a_schema_change() -> None:

@@ -101,7 +101,7 @@ def _drifting(reports: Sequence[Report]) -> str:
         name
         for report in reports
         for incident in report.incidents
-        for name in incident["streams"]
+        for name in incident.streams
         if name in causes
     ]
     names = list(dict.fromkeys([*ranked, *causes]))

@@ -108,13 +108,19 @@ class SchemaChange:
         self.found_public: tuple[str, ...] = ()
         self.is_gating = False
         self.since = float("nan")
+        self.onset_block = 0
         self._ends = _ends(columns)
         self._gates = np.array([c.gates for c in columns], dtype=bool)
         self._absent = np.array([c.absent for c in columns], dtype=np.int64)
         self._odd = np.array([c.type_error for c in columns], dtype=np.int64)
 
-    def update(self, counts: NDArray[np.int64], unknown: str, at: float) -> None:
-        """Fold in the cells of a block; *unknown* names what the baseline lacks."""
+    def update(
+        self, counts: NDArray[np.int64], unknown: str, at: float, block: int
+    ) -> None:
+        """Fold in the cells of a block, of that ordinal, which began *at*.
+
+        *unknown* names what the baseline lacks.
+        """
         total = _totals(counts, self._ends)
         absent = is_most(counts[self._absent], total)
         odd = is_most(counts[self._odd], total)
@@ -131,7 +137,7 @@ class SchemaChange:
             is_new = True
         if total.any() or strangers.any():
             if (found or is_new) and not self.found:
-                self.since = at
+                self.since, self.onset_block = at, block
             # Names that callers made up are for those only who may see values.
             self.found = (*found, *([f"new columns: {unknown}"] if is_new else ()))
             self.found_public = (*found, *(["new columns"] if is_new else ()))

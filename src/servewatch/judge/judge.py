@@ -132,7 +132,7 @@ class Judge:
         self._update_dataset(block.start)
         self.dependence.update(hits, rows, self.on[WARN])
         self.source_down.update(block.counts, block.start)
-        self.schema_change.update(block.counts, unknown_names, block.start)
+        self.schema_change.update(block.counts, unknown_names, block.start, self.blocks)
         self.envelope.update(hits, rows, block.start)
         self.silence.update(labels=block.labels, rows=block.rows, start=block.start)
         self._update_gate(hits, rows, eta, block)

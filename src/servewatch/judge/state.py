@@ -50,6 +50,7 @@ def pack_judge(judge: Judge) -> bytes:
                 gate.rows,
                 int(gate.latched),
                 int(schema.is_gating),
+                schema.onset_block,
             ],
             gate_since=gate.since,
             schema_found=list(schema.found),
@@ -83,7 +84,7 @@ def unpack_judge(judge: Judge, raw: bytes) -> None:
             for array, old in zip(packed.arrays, now, strict=True)
         ]
         recent, labels, envelope = map(_unpack, packed.histories)
-        blocks, rows, latched, is_gating = packed.numbers
+        blocks, rows, latched, is_gating, onset = packed.numbers
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         message = f"not the state of this judge: {error}"
         raise ValueError(message) from error
@@ -104,7 +105,7 @@ def unpack_judge(judge: Judge, raw: bytes) -> None:
     schema = judge.schema_change
     schema.found, schema.since = tuple(packed.schema_found), packed.schema_since
     schema.found_public = tuple(packed.schema_public)
-    schema.is_gating = bool(is_gating)
+    schema.is_gating, schema.onset_block = bool(is_gating), onset
     if judge.slots is not None:
         judge.slots.names = packed.stages
         judge.name_stages()

@@ -24,7 +24,18 @@ Family = Literal[
 ]
 
 
-RESERVED = frozenset({"dataset", "schema", "duplicates", "errors", "latency", "error"})
+RESERVED = frozenset(
+    {
+        "dataset",
+        "schema",
+        "duplicates",
+        "errors",
+        "latency",
+        "error",
+        "labels",
+        "lineage",
+    }
+)
 PREFIXES = (
     "error/",
     "calibration/",

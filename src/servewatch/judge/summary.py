@@ -111,6 +111,7 @@ def _verdict(judge: Judge, stream: Stream, numbers: _Numbers) -> Verdict:
         gates=stream.gates,
         holds=stream.can_hold and not slow and not numbers.not_judged,
         reason=reason if stream.gates else "informational",
+        column=stream.column,
     )
 
 
@@ -234,6 +235,7 @@ def _schema(judge: Judge) -> list[Verdict]:
             gates=change.is_gating or cause is None,
             reason="schema" if cause else None,
             since=float(change.since) if cause else None,
+            onset_block=change.onset_block if cause else None,
             cause=cause,
             cause_public=public,
         )

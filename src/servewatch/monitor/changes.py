@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from servewatch.monitor.incidents import rank
+from servewatch.monitor.causes import order
 from servewatch.monitor.report import Change
 from servewatch.record.guard import Faults, guarded
 
 if TYPE_CHECKING:
     from servewatch.judge.judge import Judge
     from servewatch.judge.verdict import Status
-    from servewatch.monitor.judgement import Judgement
+    from servewatch.monitor.reporting import Reporter
 
 
 @dataclass
@@ -29,16 +29,22 @@ class Changes:
         """Start as if nothing had been told yet."""
         self._statuses, self._signature = {}, None
 
-    def tell(self, judgement: Judgement, judge: Judge, at: float) -> None:
+    def tell(self, reporter: Reporter, judge: Judge, at: float) -> None:
         """Compare with the block before and tell every listener what changed.
 
         Likelier causes are told of before their consequences.
         """
+        judgement = reporter.judgement
         signature = judgement.signature(judge)
         if signature == self._signature:
             return
         self._signature = signature
-        for verdict in sorted(judgement.verdicts(judge), key=rank):
+        belongs = {
+            name: incident
+            for incident in reporter.incidents(judge)
+            for name in incident.streams
+        }
+        for verdict in sorted(judgement.verdicts(judge), key=order):
             previous = self._statuses.get(verdict.name, "insufficient_data")
             self._statuses[verdict.name] = verdict.status
             if verdict.status == previous:
@@ -54,6 +60,7 @@ class Changes:
                 since=verdict.since,
                 cause=verdict.cause,
                 cause_public=verdict.cause_public,
+                incident=belongs.get(verdict.name),
             )
             for listener in self.listeners:
                 with guarded(self.faults, "listener"):

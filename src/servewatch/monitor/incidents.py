@@ -1,31 +1,51 @@
-"""Streams that changed together are one incident, the most telling one first."""
+"""Streams that changed together are one incident, the likeliest cause first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from servewatch.judge.verdict import TOGETHER_BLOCKS
+from servewatch.monitor.card import Card
+from servewatch.monitor.causes import CONSEQUENCES, NO_SCORES, kind_of, order
 from servewatch.monitor.report import iso
 
 if TYPE_CHECKING:
     from servewatch.judge.verdict import Verdict
 
-# Missing or invalid data explains a shape that changed with it, never the reverse.
-_TELLING = ("schema", "missing", "invalid", "range", "unseen", "rate", "latency")
-NO_SCORES: Mapping[str, float] = MappingProxyType({})
-_AFFECTED = {"feature": 0, "prediction": 1, "performance": 2, "all": 3}
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What began together: `streams` from the likeliest cause to consequences.
+
+    `since` is Unix seconds; `card` says in words what happened, where it began and what
+    it reaches.
+    """
+
+    since: float | None
+    status: str
+    streams: Sequence[str]
+    card: Card
+
+    def to_dict(self, *, detail: bool = True) -> dict[str, Any]:
+        """Give plain JSON values; without *detail* the card names no value."""
+        return {
+            "since": iso(self.since),
+            "status": self.status,
+            "streams": list(self.streams),
+            "card": self.card.to_dict(detail=detail),
+        }
 
 
-def incidents(
-    verdicts: Iterable[Verdict], scores: Mapping[str, float]
-) -> list[Mapping[str, Any]]:
+def grouped(
+    verdicts: Iterable[Verdict], scores: Mapping[str, float] = NO_SCORES
+) -> list[list[Verdict]]:
     """Group the streams that are warning or drift by the block in which they began.
 
-    Streams within 3 blocks of one another belong together. The first stream of an
-    incident is the likeliest cause, the others may be its consequences; *scores* by
-    name, where there are any, say which of two features matters more.
+    Streams within 3 blocks of one another belong together. Predictions, errors and
+    latencies that moved later, and nothing else with them, may follow from what began
+    before, and join it. Within a group the likeliest cause comes first: see `order`.
     """
     alarmed = [
         verdict
@@ -40,31 +60,23 @@ def incidents(
             groups[-1].append(verdict)
         else:
             groups.append([verdict])
-    return [_describe(group, scores) for group in groups]
+    return [
+        sorted(group, key=lambda verdict: order(verdict, scores))
+        for group in _joined(groups)
+    ]
 
 
-def _describe(group: list[Verdict], scores: Mapping[str, float]) -> Mapping[str, Any]:
-    ranked = sorted(group, key=lambda verdict: rank(verdict, scores))
-    starts = [verdict.since for verdict in group if verdict.since is not None]
-    worst = "drift" if any(v.status == "drift" for v in group) else "warning"
-    return {
-        "since": iso(min(starts, default=None)),
-        "status": worst,
-        "streams": [verdict.name for verdict in ranked],
-    }
+def _joined(groups: Sequence[list[Verdict]]) -> list[list[Verdict]]:
+    """Let groups of mere consequences join the last group before that is none."""
+    found: list[list[Verdict]] = []
+    for group in groups:
+        cause = next((g for g in reversed(found) if not _follows(g)), None)
+        if cause is not None and _follows(group):
+            cause.extend(group)
+        else:
+            found.append(list(group))
+    return found
 
 
-def rank(
-    verdict: Verdict, scores: Mapping[str, float] = NO_SCORES
-) -> tuple[int, int, float, float]:
-    """Give the sort key by which likelier causes come before their consequences.
-
-    Drift before warnings; missing data before shapes, a feature's before the
-    prediction's, all streams together last; among these what matters more by *scores*.
-    """
-    if verdict.family in _TELLING:
-        telling = _TELLING.index(verdict.family)
-    else:
-        telling = len(_TELLING) + _AFFECTED[verdict.role]
-    score = scores.get(verdict.name, 0.0)
-    return verdict.status != "drift", telling, -score, -verdict.evidence
+def _follows(group: Iterable[Verdict]) -> bool:
+    return all(kind_of(verdict) in CONSEQUENCES for verdict in group)

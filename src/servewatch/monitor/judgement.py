@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Protocol
@@ -35,6 +36,9 @@ TELL_SECONDS = 1.0
 BREAKING = frozenset({"missing", "unseen", "invalid", "range", "schema"})
 
 
+Beside = Callable[["Judge", float], "list[Verdict]"]
+
+
 class Labels(Protocol):
     """Whoever takes labels: the inbox, or a replay."""
 
@@ -51,6 +55,8 @@ class Judgement:
 
     The Report and the changes take verdicts from here and nowhere else, so that they
     cannot disagree. Verdicts are as of the last block, `performance` of the last label.
+    Whoever knows more than a judge can adds to `beside` what tells it, given the judge
+    and the end of its last block.
     """
 
     def __init__(
@@ -77,6 +83,7 @@ class Judgement:
         if baseline is not None and labels is not None:
             self._performances = Performances(baseline, config, n_min)
         self.influences = {} if baseline is None else _influences(baseline)
+        self.beside: list[Beside] = []
         self._at = 0.0
         self._block = self._taken = -1
         self._told, self._is_measured = -inf, False
@@ -86,9 +93,11 @@ class Judgement:
 
     def renewed(self) -> Judgement:
         """Give one that has seen nothing yet."""
-        return Judgement(
+        again = Judgement(
             self._config, self._baseline, self._labels, self._faults, n_min=self._n_min
         )
+        again.beside = self.beside
+        return again
 
     def add(self, window: Window, judge: Judge) -> None:
         """Take in a sealed block that *judge* has observed."""
@@ -116,6 +125,9 @@ class Judgement:
                 informational=self._config.informational,
             )
             found = [*fallen, *found]
+        for tell in self.beside:
+            with guarded(self._faults, "beside"):
+                found += tell(judge, self._at)
         return alerted(found, self._config.alert_on, error=None, influences={})
 
     def signature(self, judge: Judge) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from servewatch.judge.state import pack_judge, unpack_judge
 from servewatch.judge.stream import Block
 from servewatch.monitor.changes import Changes
+from servewatch.monitor.context import Context
 from servewatch.monitor.health import Health
 from servewatch.monitor.judging import judge_of
 from servewatch.monitor.kpis import Kpis
@@ -75,6 +76,14 @@ class Monitor:
         self._lock = RLock()
         self.judge = judge_of(baseline, self.layout, config)
         self.kpis = Kpis()
+        self.context = Context(
+            config,
+            baseline,
+            self.layout,
+            totals,
+            sealed=lambda: self._store.sealed(0),
+            started=clock(),
+        )
         self._reporter = Reporter(
             config,
             baseline,
@@ -82,8 +91,10 @@ class Monitor:
             totals,
             n_min=self.judge.n_min,
             kpis=self.kpis,
+            cards=self.context.cards,
             labels=labels if inbox is None else inbox,
         )
+        self._reporter.judgement.beside.append(self.context.verdicts)
         self._changes = Changes(totals)
         self._number: int | None = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
@@ -230,7 +241,7 @@ class Monitor:
         self._failures = 0
         if taken:
             self._reporter.add(window, self.judge)
-            self._changes.tell(self._reporter.judgement, self.judge, window.end)
+            self._changes.tell(self._reporter, self.judge, window.end)
             return
         last = self._store.last()  # another holder sealed it: its evidence is the truth
         self._sealed = None if last is None else last[0]

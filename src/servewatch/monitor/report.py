@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from servewatch.monitor.incidents import Incident
     from servewatch.monitor.kpis import Kpi
     from servewatch.monitor.performance import Performance
 
@@ -127,7 +128,10 @@ class GateReport:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A stream's change of state, as told to listeners, events and replay."""
+    """A stream's change of state, as told to listeners, events and replay.
+
+    `incident` is what it belongs to, of a stream that is warning or drift.
+    """
 
     at: float
     stream: str
@@ -139,6 +143,7 @@ class Change:
     since: float | None
     cause: str | None
     cause_public: str | None
+    incident: Incident | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +153,10 @@ class Report:
     `streams` are ordered: predictions first, then features, then the service's own;
     `latency` maps `request`, `first_byte`, `inference` to quantiles in seconds;
     `accounting` is received = recorded + sampled_out + dropped + pending, in rows;
-    `incidents` groups streams that changed together; `notes` are sentences for people
-    (no time order, season not covered, no baseline ...); `performance` is None where no
-    labels can be compared; `kpis` are the user's own numbers by name, and
+    `incidents` groups streams that changed together, with the cause of each; `notes`
+    are sentences for people (no time order, season not covered, no baseline ...);
+    `performance` is None where no labels can be compared; `kpis` are the user's own
+    numbers by name, and
     `kpis_refused` how many could not be taken.
     """
 
@@ -163,7 +169,7 @@ class Report:
     blocks: int
     stale: bool
     streams: Sequence[StreamReport] = ()
-    incidents: Sequence[Mapping[str, Any]] = ()
+    incidents: Sequence[Incident] = ()
     performance: Performance | None = None
     kpis: Mapping[str, Kpi] = field(default_factory=dict)
     kpis_refused: int = 0
@@ -189,7 +195,7 @@ class Report:
             "blocks": self.blocks,
             "stale": self.stale,
             "streams": [stream.to_dict(detail=detail) for stream in self.streams],
-            "incidents": [dict(incident) for incident in self.incidents],
+            "incidents": [each.to_dict(detail=detail) for each in self.incidents],
             "performance": {}
             if self.performance is None
             else self.performance.to_dict(detail=detail),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from servewatch.judge.verdict import Verdict, overall
-from servewatch.monitor.incidents import incidents
+from servewatch.monitor.card import Card, Said
+from servewatch.monitor.incidents import Incident, grouped
 from servewatch.monitor.judgement import Judgement
 from servewatch.monitor.report import (
     Distance,
@@ -24,6 +25,7 @@ from servewatch.monitor.stream_reports import (
     missing_shares,
     stream_reports,
 )
+from servewatch.record.guard import guarded
 from servewatch.sketch.latency import quantile_bounds
 from servewatch.sketch.recent import Recent
 
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
     from servewatch.baseline import Baseline
     from servewatch.config import Config
     from servewatch.judge.judge import Judge
+    from servewatch.monitor.cards import Cards
     from servewatch.monitor.judgement import Labels
     from servewatch.monitor.kpis import Kpis
+    from servewatch.monitor.matter import Error
     from servewatch.record.totals import Totals
     from servewatch.sketch.layout import Layout
     from servewatch.sketch.window import Window
@@ -60,12 +64,15 @@ class Reporter:
         *,
         n_min: int,
         kpis: Kpis,
+        cards: Cards,
         labels: Labels | None = None,
     ) -> None:
         """Report on *baseline*'s columns, if there is one; *n_min* as the judge's.
 
-        *labels* knows the labels since deployment, *kpis* the user's own numbers.
+        *labels* knows the labels since deployment, *kpis* the user's own numbers;
+        *cards* tell the cause of what changed.
         """
+        self._cards = cards
         self._n_min = n_min
         self._labels = labels
         self.judgement = Judgement(config, baseline, labels, totals, n_min=n_min)
@@ -80,7 +87,7 @@ class Reporter:
         self._verdicts: list[Verdict] = []
         self._streams: list[StreamReport] = []
         self._status: Status = "insufficient_data"
-        self._incidents: Sequence[Mapping[str, Any]] = ()
+        self._incidents: Sequence[Incident] = ()
         self._left_out: Sequence[str] = ()
 
     def add(self, window: Window, judge: Judge) -> None:
@@ -98,15 +105,24 @@ class Reporter:
 
     def renewed(self) -> Reporter:
         """Give one that has seen nothing yet."""
-        return Reporter(
+        again = Reporter(
             self._config,
             self._baseline,
             self._layout,
             self._totals,
             n_min=self._n_min,
             kpis=self._kpis,
+            cards=self._cards,
             labels=self._labels,
         )
+        again.judgement = self.judgement.renewed()
+        return again
+
+    def incidents(self, judge: Judge) -> Sequence[Incident]:
+        """Give what is wrong as of the last block, each with its cause."""
+        if self._block != judge.blocks:
+            self._renew(judge)
+        return self._incidents
 
     def report(
         self, judge: Judge, at: float, active: float, *, is_asked: bool = False
@@ -118,7 +134,6 @@ class Reporter:
         """
         if self._block != judge.blocks:
             self._renew(judge)
-            self._block = judge.blocks
         status = self._status
         reason = None
         if status == "insufficient_data":
@@ -145,6 +160,7 @@ class Reporter:
         )
 
     def _renew(self, judge: Judge) -> None:
+        self._block = judge.blocks
         found = self._verdicts = self.judgement.verdicts(judge)
         self._status = overall(found)
         self._left_out = [
@@ -161,10 +177,28 @@ class Reporter:
         influences, error = self.judgement.influences, self.judgement.error(judge)
         matter = matters_of(found, distances, influences, error)
         scores = {name: each.score or 0.0 for name, each in matter.items()}
-        self._incidents = incidents(found, scores)
+        self._incidents = self._told(judge, found, scores, error)
         self._streams = stream_reports(
             found, distances=distances, missing=missing, matter=matter
         )
+
+    def _told(
+        self,
+        judge: Judge,
+        found: Sequence[Verdict],
+        scores: Mapping[str, float],
+        error: Error | None,
+    ) -> list[Incident]:
+        """Give the incidents, each with its card; a fault in one costs only that."""
+        told = []
+        for group in grouped(found, scores):
+            card = Card(since=group[0].since, headline=Said.same(group[0].name))
+            with guarded(self._totals, "card"):
+                card = self._cards.write(group, judge, verdicts=found, error=error)
+            worst = "drift" if any(v.status == "drift" for v in group) else "warning"
+            names = [verdict.name for verdict in group]
+            told.append(Incident(card.since, worst, names, card))
+        return told
 
     def _why_open(self) -> str:
         if self._baseline is None:

@@ -1,0 +1,292 @@
+"""Writes the cause card of an incident: deterministic, from counts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from math import inf
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from servewatch.judge.panel import DRIFT, WARN
+from servewatch.judge.slots import EVENT_LOOP
+from servewatch.judge.summary import culprit
+from servewatch.judge.verdict import TOGETHER_BLOCKS
+from servewatch.monitor.card import Card, Example, Said, Slowed
+from servewatch.monitor.carried import carriers
+from servewatch.monitor.causes import kind_of
+from servewatch.monitor.likeness import (
+    Shape,
+    renamed,
+    shape_after,
+    shape_before,
+    swapped,
+    unit_words,
+)
+from servewatch.sketch.latency import quantile_bounds
+from servewatch.sketch.stages import DURATIONS
+from servewatch.sketch.window import Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from servewatch.baseline import Baseline
+    from servewatch.config import Config
+    from servewatch.judge.judge import Judge
+    from servewatch.judge.stream import Stream
+    from servewatch.judge.verdict import Verdict
+    from servewatch.monitor.markers import Markers
+    from servewatch.monitor.matter import Error
+    from servewatch.sketch.layout import Layout
+
+MOST_WINDOWS = 32  # merged for one card
+P95 = np.array([0.95])
+INPUT, PREDICTIONS = "input", "predictions"
+FEATURE_KINDS = {"missing", "invalid", "unseen", "range", "values"}
+NOT_STEPS = frozenset({EVENT_LOOP, "request"})
+
+
+class Requests(Protocol):
+    """Whoever keeps some requests to look at."""
+
+    def of(self, column: str, cells: NDArray[np.bool_], since: float) -> list[Example]:
+        """Give those in *cells* of *column*, the slowest and the most extreme."""
+
+
+class Cards:
+    """Writes cards from what the judge, the store and the baseline know.
+
+    *windows* gives the sealed windows that ended after a moment; *steps* the names of
+    the pipeline's steps in order.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        baseline: Baseline | None,
+        layout: Layout,
+        *,
+        windows: Callable[[float], Sequence[Window]],
+        steps: Callable[[], Sequence[str]],
+        markers: Markers,
+    ) -> None:
+        """Write about *baseline*'s columns, if there is one."""
+        self._config, self._layout = config, layout
+        self._profiles = {} if baseline is None else baseline.profiles
+        self._windows, self._steps, self._markers = windows, steps, markers
+        self.requests: Requests | None = None
+
+    def write(
+        self,
+        group: Sequence[Verdict],
+        judge: Judge,
+        *,
+        verdicts: Iterable[Verdict],
+        error: Error | None,
+    ) -> Card:
+        """Give the card of *group*, whose likeliest cause comes first."""
+        first = group[0]
+        began = [verdict.since for verdict in group if verdict.since is not None]
+        since = min(began, default=None)
+        # Of the cause itself, where it is known: consequences may seem to begin before.
+        since = first.since if first.since is not None else since
+        after = self._after(since)
+        departs, before = self._departure(group)
+        headline, more = self._headline(group, after)
+        return Card(
+            since=since,
+            headline=headline,
+            more=more,
+            departs=departs,
+            departs_after=before,
+            slowed=self._slowed(group, judge, after),
+            segments=self._segments(first, judge, after),
+            prediction=_prediction(verdicts),
+            performance=None if error is None else error.moved,
+            basis=None if error is None else error.basis,
+            changes=self._changes(since),
+            impacted=self._impacted(group, departs),
+            consumers=self._config.consumers,
+            source=self._config.sources.get(first.column),
+            examples=self._examples(first, judge, since),
+        )
+
+    def _after(self, since: float | None) -> Window | None:
+        """Give what was seen since then, but for the block in which it began."""
+        if since is None:
+            return None
+        windows = list(self._windows(since))[-MOST_WINDOWS:]
+        whole = [window for window in windows if window.start > since]
+        return reduce(Window.merge, whole or windows) if windows else None
+
+    def _headline(
+        self, group: Sequence[Verdict], after: Window | None
+    ) -> tuple[Said, list[Said]]:
+        first = group[0]
+        said = Said(first.cause or first.name, first.cause_public or first.name)
+        kinds = {kind_of(verdict) for verdict in group}
+        if kind_of(first).startswith("prediction/") and not kinds & {*FEATURE_KINDS}:
+            told = "predictions moved and no input did: what the model computes changed"
+            return Said.same(f"{told} ({self._version()})"), [said]
+        likeness = None if after is None else self._likeness(group, after)
+        if likeness is None:
+            return said, []
+        return likeness, [said]
+
+    def _version(self) -> str:
+        version = self._config.model_version
+        return f"version {version}" if version else "its version is not known"
+
+    def _likeness(self, group: Sequence[Verdict], after: Window) -> Said | None:
+        """Say what the change of a feature looks like, if it looks like anything."""
+        first = group[0]
+        name = first.column
+        if first.role != "feature" or kind_of(first) not in {
+            "unseen",
+            "range",
+            "values",
+        }:
+            return None
+        profile = self._profiles[name]
+        found = renamed(profile, after.counts[self._layout.spans[name]])
+        if found is not None:
+            return Said(f"{name}: {found.detail}", f"{name}: {found.public}")
+        names = list(dict.fromkeys(v.column for v in group if v.role == "feature"))
+        shapes = self._shapes(after)
+        before = {
+            each: shape
+            for each in names
+            if (shape := shape_before(self._profiles[each])) is not None
+        }
+        pair = swapped(before, shapes, names)
+        if pair is not None:
+            return Said.same(f"{pair[0]} and {pair[1]} look swapped")
+        if name in before and name in shapes:
+            words = unit_words(before[name], shapes[name])
+            if words is not None:
+                return Said.same(f"{name}: {words}")
+        return None
+
+    def _shapes(self, after: Window) -> dict[str, Shape]:
+        columns = self._layout.schema.columns
+        found = {}
+        for column, moments in zip(columns, after.moments, strict=True):
+            shape = shape_after(moments)
+            if shape is not None:
+                found[column.name] = shape
+        return found
+
+    def _departure(self, group: Sequence[Verdict]) -> tuple[str | None, list[str]]:
+        """Name where the data is first unlike the baseline's, and what is before it."""
+        if any(v.role == "feature" or v.family == "schema" for v in group):
+            known = any(name.startswith("tap:") for name in self._profiles)
+            return (INPUT if known else None), []
+        departed = {_tap(verdict) for verdict in group if verdict.role == "tap"}
+        before = [INPUT]
+        for step in self._steps():
+            if step in departed:
+                return step, before
+            if any(name.startswith(f"tap:{step}/") for name in self._profiles):
+                before.append(step)
+        return (min(departed), before) if departed else (None, [])
+
+    def _slowed(
+        self, group: Sequence[Verdict], judge: Judge, after: Window | None
+    ) -> list[Slowed]:
+        """Give every stage whose latency is in *group*, in the pipeline's order."""
+        slow = [
+            verdict.column.removeprefix("stage:")
+            for verdict in group
+            if verdict.role == "stage" and verdict.family == "latency"
+        ]
+        steps = list(self._steps())
+        slow.sort(key=lambda name: steps.index(name) if name in steps else len(steps))
+        learned = {
+            stream.column: stream
+            for stream in judge.panel.streams
+            if stream.role == "stage" and stream.family == "latency"
+        }
+        found = []
+        for name in slow:
+            stream = learned[f"stage:{name}"]
+            cells = None if after is None else after.stages.get(name)
+            if cells is not None:
+                before = _p95(judge.learned[stream.span])
+                found.append(Slowed(name, before, _p95(cells[DURATIONS])))
+        return found
+
+    def _segments(
+        self, first: Verdict, judge: Judge, after: Window | None
+    ) -> list[Said]:
+        chosen = _chosen(judge, first)
+        if after is None or chosen is None or first.role != "feature":
+            return []
+        stream, index = chosen
+        share = float(stream.shares[index])
+        members, column = stream.members[index], first.column
+        return carriers(self._layout, after.reservoir, column, members, share)
+
+    def _changes(self, since: float | None) -> list[str]:
+        if since is None:
+            return []
+        seconds = TOGETHER_BLOCKS * self._config.block_seconds
+        return self._markers.near(since, seconds=seconds)
+
+    def _impacted(self, group: Sequence[Verdict], departs: str | None) -> list[str]:
+        """Give the steps from the first that is touched on, then the predictions."""
+        steps = [step for step in self._steps() if step not in NOT_STEPS]
+        touched = {
+            verdict.column.removeprefix("stage:")
+            for verdict in group
+            if verdict.role == "stage"
+        }
+        touched |= {departs} if departs in steps else set()
+        is_input = any(v.role == "feature" or v.family == "schema" for v in group)
+        place = (
+            0
+            if is_input
+            else next(
+                (k for k, step in enumerate(steps) if step in touched), len(steps)
+            )
+        )
+        reached = steps[place:]
+        has_moved = any(verdict.role == "prediction" for verdict in group)
+        return [*reached, *([PREDICTIONS] if reached or has_moved else [])]
+
+    def _examples(
+        self, first: Verdict, judge: Judge, since: float | None
+    ) -> Sequence[Example]:
+        if self.requests is None or since is None:
+            return ()
+        chosen = _chosen(judge, first)
+        column, cells = "", np.zeros(0, dtype=bool)
+        if chosen is not None:
+            column, cells = chosen[0].column, chosen[0].members[chosen[1]]
+        return self.requests.of(column, cells, since)
+
+
+def _chosen(judge: Judge, verdict: Verdict) -> tuple[Stream, int] | None:
+    """Give the stream of *verdict* and the set that tells best what happened to it."""
+    for place, stream in enumerate(judge.panel.streams):
+        if stream.name == verdict.name:
+            level = DRIFT if judge.on[DRIFT, place] else WARN
+            index = culprit(judge, place, level)
+            return None if index is None else (stream, index)
+    return None
+
+
+def _tap(verdict: Verdict) -> str:
+    return verdict.column.removeprefix("tap:").split("/", 1)[0]
+
+
+def _prediction(verdicts: Iterable[Verdict]) -> str | None:
+    statuses = {v.status for v in verdicts if v.role == "prediction"}
+    if statuses & {"warning", "drift"}:
+        return "moved"
+    return "held" if statuses == {"ok"} else None
+
+
+def _p95(counts: NDArray[np.int64]) -> float | None:
+    bounds = quantile_bounds(counts, P95)
+    return None if not bounds or bounds[0] == inf else bounds[0]

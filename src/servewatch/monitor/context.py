@@ -1,0 +1,90 @@
+"""What is known beside the counts: deployments, steps, leaks, the model that serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from servewatch.monitor.beside import (
+    Leak,
+    leak_verdicts,
+    lineage_verdicts,
+    stopped_verdicts,
+)
+from servewatch.monitor.cards import Cards
+from servewatch.monitor.markers import Markers
+
+if TYPE_CHECKING:
+    from servewatch.baseline import Baseline
+    from servewatch.config import Config
+    from servewatch.judge.judge import Judge
+    from servewatch.judge.verdict import Verdict
+    from servewatch.record.totals import Totals
+    from servewatch.sketch.layout import Layout
+    from servewatch.sketch.window import Window
+    from servewatch.store.protocol import Sealed
+
+
+class Context:
+    """Tells causes, and warns of what no distribution shows.
+
+    `leaks` is asked for resources that are used more and more; `other_model` says that
+    the model which serves is not the baseline's, since `started` (Unix seconds).
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        baseline: Baseline | None,
+        layout: Layout,
+        totals: Totals,
+        *,
+        sealed: Callable[[], Sequence[Sealed]],
+        started: float,
+    ) -> None:
+        """Know of *baseline*'s model and of the *sealed* blocks still kept."""
+        self._config, self._baseline, self._totals = config, baseline, totals
+        self._sealed = sealed
+        self.started, self.other_model = started, False
+        self.leaks: Callable[[], Sequence[Leak]] = tuple
+        self.markers = Markers()
+        self.cards = Cards(
+            config,
+            baseline,
+            layout,
+            windows=self._windows,
+            steps=self.steps,
+            markers=self.markers,
+        )
+
+    def verdicts(self, judge: Judge, at: float) -> list[Verdict]:
+        """Give the warnings as of *at*, the end of *judge*'s last block."""
+        return [
+            *leak_verdicts(self.leaks(), judge, at),
+            *stopped_verdicts(judge, at),
+            *lineage_verdicts(
+                self._config,
+                self._baseline,
+                judge,
+                other_model=self.other_model,
+                since=self.started,
+                at=at,
+            ),
+        ]
+
+    def steps(self) -> list[str]:
+        """Name the pipeline's steps in order: the baseline's, or as they first ended.
+
+        What is known to the baseline comes first; parts of a step stand before it.
+        """
+        known = () if self._baseline is None else self._baseline.content.stages
+        seen = list(self._totals.lifetime.stages)
+        found: list[str] = []
+        for step in known:
+            found += [name for name in seen if name.startswith(f"{step}/")]
+            found.append(step)
+        return [*found, *(name for name in seen if name not in found)]
+
+    def _windows(self, since: float) -> list[Window]:
+        """Give the sealed windows still kept that ended after *since*."""
+        return [each.window for each in self._sealed() if each.window.end > since]

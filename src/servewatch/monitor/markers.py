@@ -1,0 +1,38 @@
+"""What was deployed or declared, and when: changes to lay beside a change of data."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+MOST = 64
+TEXT = 200
+
+
+class Marker(NamedTuple):
+    """Something that somebody did at Unix time `at`, in words."""
+
+    at: float
+    text: str
+
+
+class Markers:
+    """The last 64 markers.
+
+    >>> markers = Markers()
+    >>> markers.add(10.0, "version 4 was deployed")
+    >>> markers.near(12.0, seconds=30.0)
+    ['version 4 was deployed']
+    """
+
+    def __init__(self) -> None:
+        self._markers: deque[Marker] = deque(maxlen=MOST)
+
+    def add(self, at: float, text: str) -> None:
+        """Note that *text* happened; the first 200 characters are kept."""
+        self._markers.append(Marker(at, text[:TEXT]))
+
+    def near(self, at: float, *, seconds: float) -> list[str]:
+        """Give what happened within *seconds* of *at*, in order."""
+        found = (m for m in self._markers.copy() if abs(m.at - at) <= seconds)
+        return [marker.text for marker in sorted(found)]
