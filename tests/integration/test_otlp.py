@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import socket
 import struct
-import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import suppress
 
 import pytest
-import uvicorn
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-)
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind
@@ -31,54 +22,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from servewatch import ServeWatch
 from tests.capture.traces import CALLER, SPAN, TRACE, Spans, installed
+from tests.integration.receiver import Receiver, facts, serving
 
 CANARY = 7_654_321.25  # as a feature, and in every place that holds a value
-DEADLINE_SECONDS = 30.0
-
-
-@contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """Serve *app* on the loopback interface; gives its address."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
-    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-    thread.start()
-    until = time.monotonic() + DEADLINE_SECONDS
-    while not server.started:
-        assert time.monotonic() < until, "the server does not start"
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
-        listening.close()
-
-
-class Receiver:
-    """An OTLP receiver: keeps what it is sent."""
-
-    def __init__(self) -> None:
-        self.payloads: list[bytes] = []
-        self.app = Starlette(
-            routes=[Route("/v1/traces", self.receive, methods=["POST"])]
-        )
-
-    async def receive(self, request: Request) -> Response:
-        sent = await request.body()
-        if request.headers.get("content-encoding") == "gzip":
-            sent = gzip.decompress(sent)
-        self.payloads.append(sent)
-        return Response(b"", media_type="application/x-protobuf")
-
-    def spans(self) -> list[Span]:
-        return [
-            span
-            for payload in self.payloads
-            for resource in ExportTraceServiceRequest.FromString(payload).resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-        ]
 
 
 class Around:
@@ -142,11 +88,6 @@ def received() -> Iterator[Receiver]:
         watch.close()
         spans.provider.shutdown()  # which exports what is waiting
         yield receiver
-
-
-def facts(span: Span) -> dict[str, Any]:
-    values = ((each.key, each.value) for each in span.attributes)
-    return {key: getattr(value, value.WhichOneof("value")) for key, value in values}
 
 
 def of(receiver: Receiver, name: str, **wanted: object) -> Span:
