@@ -28,6 +28,7 @@ Kind = Literal[
     "watch.stopped",
 ]
 MOST_WAITING = 1000
+MOST_A_WRITE = 100  # each is synced: a slow disk takes 10 ms for one
 FRAME = ("at", "kind", "seq", "worker", "previous", "digest")
 COMPARED = {
     "model.changed": ("model_version", "model_digest"),
@@ -106,7 +107,7 @@ class AuditLog:
                 self._untold += 1
 
     def write(self) -> None:
-        """Write and sync what waits; what cannot be written waits for the next call."""
+        """Write and sync up to 100 lines; what cannot be written waits for later."""
         if not self._waiting:
             return
         try:
@@ -118,6 +119,13 @@ class AuditLog:
         except Exception as error:  # noqa: BLE001 - told by `failure`, and tried again
             self.failure = f"{getattr(error, 'strerror', None) or error}"
 
+    def close(self) -> None:
+        """Write all that waits, as far as the disk takes it."""
+        left = math.inf
+        while len(self._waiting) < left:
+            left = len(self._waiting)
+            self.write()
+
     def _write(self, handle: int) -> None:
         tail = Tail.of(handle)
         self._follow(handle, tail.last)
@@ -125,7 +133,7 @@ class AuditLog:
             set_aside(self.path, handle, tail)
             facts = {"bytes": len(tail.torn), "torn": sha256(tail.torn).hexdigest()}
             self._append(handle, {**self._own("log.torn"), **facts})
-        while self._waiting:
+        for _ in range(min(MOST_A_WRITE, len(self._waiting))):
             line = self._waiting[0]
             if line["kind"] == "watch.started":
                 before = tail.start_of(handle, line.get("model"))
