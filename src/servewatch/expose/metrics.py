@@ -22,12 +22,12 @@ from servewatch.expose.formats import (
 )
 from servewatch.expose.labels import distinct
 from servewatch.expose.performance_lines import PERFORMANCE_FAMILIES, PerformanceLines
-from servewatch.expose.process import Process
 from servewatch.expose.samples import Line, Reading, ServiceLines, read
 from servewatch.expose.source import Source
 from servewatch.expose.stream_lines import STREAM_FAMILIES, StreamLines
 from servewatch.expose.template import Template
 from servewatch.monitor.report import Report
+from servewatch.pipeline.process import Process
 from servewatch.record.exemplars import Exemplars
 
 SERIES = 5000

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.process_collector import ProcessCollector
 
 from servewatch.expose.catalogue import CATALOGUE, PREFIX
-from servewatch.expose.process import Process
+from servewatch.pipeline.process import Process
 from tests.expose.given import Clock
 
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
