@@ -10,12 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Kind = Literal["numeric", "categorical", "boolean"]
-Role = Literal["feature", "prediction", "target"]
+Role = Literal["feature", "prediction", "target", "tap"]
+TAP = "tap:"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One named column of the rows that a model reads or writes."""
+    """One named column of the rows that a model reads or writes.
+
+    One with the role "tap" is seen between two steps of its pipeline, and named
+    `tap:NAME/COLUMN`.
+    """
 
     name: str
     kind: Kind

@@ -25,6 +25,7 @@ from servewatch.baseline.outcomes import Wanted
 from servewatch.baseline.permutation import permutation_influence
 from servewatch.baseline.profile import ColumnProfile, Content, Lineage
 from servewatch.baseline.roles import Roles, assign
+from servewatch.baseline.taps import NO_TAPS, Between
 from servewatch.config import Config
 from servewatch.config.current_run import current_run
 from servewatch.errors import BaselineError
@@ -67,6 +68,8 @@ class Baseline:
         positive: object = None,
         model: str = "model",
         version: str = "",
+        taps: Mapping[str, Any] = NO_TAPS,
+        pipeline: Any = None,
         config: Config | None = None,
         progress: Callable[[str, float], None] | None = None,
     ) -> Baseline:
@@ -74,22 +77,20 @@ class Baseline:
 
         *train* and *evaluation* are pandas, polars or Arrow tables, arrays (columns f0,
         f1, ...), mappings of columns, or paths of CSV or Parquet files. Every column
-        that is not named otherwise is a feature. *timestamp* names the column that
-        orders the rows; with *ordered* they are in time order as they stand, evaluation
-        after train. *segments* names features for each of whose values everything is
-        counted once more. *progress* hears a label and a share in [0, 1].
+        not named otherwise is a feature. *timestamp* names the column that orders the
+        rows; with *ordered* they are in time order as they stand, evaluation after
+        train. For each value of the features *segments* all is counted once more.
+        *progress* hears a label and a share in [0, 1]. *task* ("classification" or
+        "regression"; None: as it looks) says how labels are compared; *scores* are
+        prediction columns of probabilities, of the *positive* one of two classes (None:
+        as it fits), or one a class, in order. *taps* are tables, sparse matrices or
+        columns seen between steps, by name: of all rows, of evaluation's, or a tuple of
+        both. *pipeline* is a fitted one: each step but the last is a tap, of up to 32
+        columns. Raises `DataError`, and `BaselineError` for contradictory parts.
 
-        *task* ("classification" or "regression"; None: as it looks) says how labels are
-        compared with predictions; *scores* are prediction columns of probabilities: of
-        the *positive* one of two classes (None: as it fits), or one a class, in order.
-
-        Raises `DataError` for unreadable rows, `BaselineError` for contradictory parts.
-
-        >>> rows = {"age": [31, 42, 42], "score": [0.1, 0.9, 0.8]}
-        >>> Baseline.build(rows, prediction="score").schema.features
+        >>> Baseline.build({"age": [31, 42, 42]}).schema.features
         (Column(name='age', kind='numeric', role='feature'),)
         """
-        config, tell = config or Config(), progress or _ignore
         roles = assign(
             train,
             evaluation,
@@ -101,16 +102,14 @@ class Baseline:
             kinds=kinds,
             segments=segments,
         )
+        config, tell = config or Config(), progress or _ignore
         rows = gather(
             train, evaluation, roles, ordered=ordered, config=config, progress=tell
         )
         wanted = Wanted(task, scores, positive)
-        built = Build(rows, roles, kinds, segments, wanted, config, tell).content()
-        return cls(
-            built[0],
-            _lineage(rows, model, version, config.code_version),
-            _notes(built, roles, config),
-        )
+        between = Between(taps, pipeline, (train, evaluation))
+        build = Build(rows, roles, kinds, segments, wanted, config, tell, between)
+        return _built(build, model, version)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Baseline:
@@ -228,12 +227,11 @@ def _lineage(rows: Gathered, model: str, version: str, code_version: str) -> Lin
     )
 
 
-def _notes(
-    built: tuple[Content, tuple[str, ...]], roles: Roles, config: Config
-) -> tuple[str, ...]:
-    content, said = built
+def _built(build: Build, model: str, version: str) -> Baseline:
+    config, (content, said) = build.config, build.content()
+    lineage = _lineage(build.gathered, model, version, config.code_version)
     notes = notes_of(content, layout_of(content), config)
-    return (*notes, *said, *_left_out(roles))
+    return Baseline(content, lineage, (*notes, *said, *_left_out(build.roles)))
 
 
 def _left_out(roles: Roles) -> tuple[str, ...]:

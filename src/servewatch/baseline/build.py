@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +30,19 @@ from servewatch.baseline.roles import Roles
 from servewatch.baseline.sample import first_half, keep_codes
 from servewatch.baseline.segments import segment_counts
 from servewatch.baseline.summary import measure_novelty, summarise
+from servewatch.baseline.table import RawColumn
+from servewatch.baseline.taps import Between, SeenTap
 from servewatch.baseline.timeline import Blocks
 from servewatch.baseline.worst import explain
 from servewatch.config import Config
+from servewatch.errors import DataError
 from servewatch.judge.dependence import DISJOINT_WINDOWS, design_effect
 from servewatch.schema import Column, Kind, Role, Schema
 from servewatch.sketch.bins import cell, width
 from servewatch.sketch.duplicates import repeats, row_hashes
 from servewatch.sketch.encode import encode
 from servewatch.sketch.layout import Layout
+from servewatch.sketch.taps import Tap
 
 MANY_FEATURES = 500
 FEW_BINS = 10
@@ -56,7 +60,10 @@ class Profiled:
 
 @dataclass(frozen=True, eq=False)
 class Build:
-    """Rows with the parts their columns play, and what the user wants of them."""
+    """Rows with the parts their columns play, and what the user wants of them.
+
+    `between` is what was seen of the same rows between the steps of the pipeline.
+    """
 
     gathered: Gathered
     roles: Roles
@@ -65,23 +72,25 @@ class Build:
     wanted: Wanted
     config: Config
     progress: Progress
+    between: Between
 
     def content(self) -> tuple[Content, tuple[str, ...]]:
         """Profile every column, then measure how blocks depend on each other.
 
         The same rows give the same content, whatever they came in. Beside it comes what
-        there is to say of labels that cannot be compared with predictions.
+        there is to say of labels that cannot be compared with predictions, and of taps.
         """
-        gathered, roles = self.gathered, self.roles
-        bins = self.config.bins
+        gathered, roles, bins = self.gathered, self.roles, self.config.bins
         if len(roles.features) > MANY_FEATURES:
             bins = min(bins, FEW_BINS)
         coded: list[Profiled] = []
         for place, name in enumerate(gathered.columns):
             self.progress(f"profiling {name}", place / len(gathered.columns))
-            coded.append(_profile(name, gathered, roles, self.kinds.get(name), bins))
+            coded.append(self._profile(name, bins))
+        tapped = self.between.read(roles, gathered, self.progress)
+        taps = [self._tap(seen, bins) for seen in tapped.taps]
+        between = [column for columns, _, _ in taps for column in columns]
         served = [c for c in coded if c.profile.role != "target"]
-        features = [c for c in served if c.profile.role == "feature"]
         self.progress("counting", 1.0)
         profiles = {c.profile.name: c.profile for c in coded}
         codes = {c.profile.name: c.codes for c in served}
@@ -103,8 +112,8 @@ class Build:
             outcomes = block_counts(compared)
             said = compared.notes
         content = Content(
-            columns=tuple(c.profile for c in coded),
-            ignored=tuple(sorted({*roles.ignored, *filter(None, [roles.timestamp])})),
+            columns=tuple(c.profile for c in [*coded, *between]),
+            ignored=_ignored(roles),
             order=gathered.order,
             blocks=len(gathered.everything.timeline.names),
             prediction_blocks=len(gathered.held.timeline.names),
@@ -112,7 +121,7 @@ class Build:
             first=gathered.first,
             last=gathered.last,
             in_sample=not roles.held_out,
-            duplicates=_duplicates(features, gathered.everything),
+            duplicates=_duplicates(served, gathered.everything),
             reservoir=keep_codes(
                 [_everywhere(c, gathered.everything) for c in served],
                 gathered.everything.places.size,
@@ -120,8 +129,40 @@ class Build:
             segments=self._segments(served),
             performance=performance,
             influence=influences(gathered, profiles, codes, roles),
+            stages=tapped.stages,
+            taps=tuple(tap for columns, tap, _ in taps if columns),
         )
-        return self._tempered(content, served, outcomes), said
+        said = *said, *tapped.notes, *(n for _, _, notes in taps for n in notes)
+        return self._tempered(content, [*served, *between], outcomes), said
+
+    def _profile(self, name: str, bins: int) -> Profiled:
+        gathered, wanted = self.gathered, self.kinds.get(name)
+        role = _role(name, self.roles)
+        group = gathered.groups[name]
+        return _profile(
+            name, gathered.columns[name], group, bins, role=role, wanted=wanted
+        )
+
+    def _tap(self, seen: SeenTap, bins: int) -> tuple[list[Profiled], Tap, list[str]]:
+        """Profile a tap; what cannot be judged is left out, and said to be.
+
+        Nobody chose these columns, so an identifier among them must not end the build.
+        """
+        tap, group = seen.tap, seen.group
+        coded: list[Profiled] = []
+        places: list[int] = []
+        notes: list[str] = []
+        self.progress(f"profiling tap {tap.name}", 1.0)
+        for place, (name, raw) in zip(tap.places, seen.columns, strict=True):
+            try:
+                found = _profile(name, raw, group, bins, role="tap")
+            except DataError as error:
+                notes.append(f"Tap {tap.name}, left out: {error}")
+                continue
+            # Equal rows are told by features alone: hashes of taps would be for nobody.
+            coded.append(replace(found, hashes=found.hashes[:0]))
+            places.append(place)
+        return coded, Tap(tap.name, tap.width, tuple(places)), notes
 
     def _segments(self, served: Sequence[Profiled]) -> tuple[Segment, ...]:
         everything = self.gathered.everything
@@ -165,27 +206,33 @@ def layout_of(content: Content) -> Layout:
         tuple(c.bins for c in counted),
         frozenset({*content.ignored, *targets}),
         None if content.performance is None else content.performance.truth,
+        content.taps,
     )
 
 
 def _profile(
-    name: str, gathered: Gathered, roles: Roles, wanted: Kind | None, count: int
+    name: str,
+    raw: RawColumn,
+    group: Group,
+    count: int,
+    *,
+    role: Role,
+    wanted: Kind | None = None,
 ) -> Profiled:
-    raw, group = gathered.columns[name], gathered.groups[name]
     kind = kind_of(name, raw, wanted)
     values = take(convert(name, raw, kind), group.order)
     bins = choose_bins(name, values, kind, count, is_said=wanted is not None)
     encoded = encode(bins, values, {})
     counts = np.bincount(encoded.codes, minlength=width(bins))
     counts[cell(bins, "out_of_range")] = encoded.beyond
-    known = first_half(encoded.codes.size, in_time_order=gathered.order != "unordered")
+    known = first_half(encoded.codes.size, in_time_order=bool(group.timeline.names))
     summary = None
     if kind == "numeric" and encoded.numbers is not None:
         summary = summarise(encoded.numbers, bins, encoded.codes)
     profile = ColumnProfile(
         name=name,
         kind=kind,
-        role=_role(name, roles),
+        role=role,
         bins=bins,
         rows=int(encoded.codes.size),
         counts=tuple(counts.tolist()),
@@ -195,14 +242,19 @@ def _profile(
     return Profiled(profile, encoded.codes, encoded.hashes, group)
 
 
+def _ignored(roles: Roles) -> tuple[str, ...]:
+    return tuple(sorted({*roles.ignored, *filter(None, [roles.timestamp])}))
+
+
 def _role(name: str, roles: Roles) -> Role:
     if name == roles.target:
         return "target"
     return "prediction" if name in roles.predictions else "feature"
 
 
-def _duplicates(features: Sequence[Profiled], everything: Group) -> Duplicates:
+def _duplicates(served: Sequence[Profiled], everything: Group) -> Duplicates:
     rows = everything.places.size
+    features = [c for c in served if c.profile.role == "feature"]
     marks = repeats(row_hashes((c.hashes for c in features), rows))
     starts = everything.timeline.starts
     dependence = None

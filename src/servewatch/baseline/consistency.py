@@ -14,6 +14,7 @@ from servewatch.baseline.performance_consistency import performance_contradictio
 from servewatch.baseline.profile import Codes, ColumnProfile, Content, Segment
 from servewatch.baseline.roles import MOST_FEATURES, NAME_BYTES
 from servewatch.baseline.summary import QUANTILES
+from servewatch.baseline.tap_consistency import tap_contradictions
 from servewatch.judge.witness import value_sets
 from servewatch.sketch.bins import SPECIALS, Bins, CategoryBins, EdgeBins, cell, width
 
@@ -45,12 +46,13 @@ def contradictions(content: Content) -> Iterator[str]:
         yield "blocks: below 0"
     if not 0 <= content.duplicates.repeats <= content.duplicates.rows <= MOST_ROWS:
         yield "duplicates: more repeats than rows, or fewer than none"
-    served = [column for column in content.columns if column.role != "target"]
+    served = [c for c in content.columns if c.role not in ("target", "tap")]
     if content.reservoir is not None:
         yield from _reservoir(content.reservoir, served)
     for segment in content.segments:
         yield from _segment(segment, served)
     yield from performance_contradictions(content)
+    yield from tap_contradictions(content)
 
 
 def _column(column: ColumnProfile) -> Iterator[str]:

@@ -43,6 +43,11 @@ def as_dict(baseline: Baseline) -> dict[str, Any]:
         "in_sample": content.in_sample,
         "duplicates": content.duplicates.repeats,
         "packages": lineage.packages,
+        "stages": list(content.stages),
+        "taps": {
+            tap.name: {"watched": len(tap.places), "columns": tap.width}
+            for tap in content.taps
+        },
         "columns": [describe_column(column) for column in content.columns],
         "notes": list(baseline.notes),
     }
@@ -102,7 +107,26 @@ def as_lines(baseline: Baseline) -> list[str]:
         if role in roles
     )
     notes = baseline.notes or ("Nothing to object to.",)
-    return [f"{headline(baseline)}.", f"Columns: {counted}.", *notes]
+    lines = [f"{headline(baseline)}.", f"Columns: {counted}."]
+    return [*lines, *tap_lines(baseline.content), *notes]
+
+
+def tap_lines(content: Content) -> list[str]:
+    """Give the pipeline's stages and taps in sentences; none where none is known."""
+    if not content.stages:
+        return []
+    told = [f"Stages: {' -> '.join(content.stages)}."]
+    if content.taps:
+        watched = ", ".join(
+            f"{len(tap.places)} of {_columns(tap.width)} after {tap.name}"
+            for tap in content.taps
+        )
+        told.append(f"Taps: {watched}.")
+    return told
+
+
+def _columns(count: int) -> str:
+    return f"{count:,} column" + ("" if count == 1 else "s")
 
 
 def as_html(baseline: Baseline) -> str:
@@ -112,7 +136,8 @@ def as_html(baseline: Baseline) -> str:
         "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in as_cells(column)) + "</tr>"
         for column in baseline.content.columns
     )
-    notes = "".join(f"<li>{escape(note)}</li>" for note in baseline.notes)
+    told = [*tap_lines(baseline.content), *baseline.notes]
+    notes = "".join(f"<li>{escape(note)}</li>" for note in told)
     return (
         f"<p><b>{escape(headline(baseline))}</b></p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -39,6 +39,10 @@ def diff(reference: Baseline, current: Baseline) -> dict[str, Any]:
             if (old := getattr(before[name], field))
             != (new := getattr(after[name], field))
         ],
+        "stages": [
+            list(reference.content.stages),
+            list(current.content.stages),
+        ],
         "distances": _distances(before, after, common),
     }
 
@@ -49,6 +53,9 @@ def as_lines(found: Mapping[str, Any]) -> list[str]:
         return ["The two baselines are the same."]
     lines = [f"removed: {name}" for name in found["removed"]]
     lines += [f"added: {name}" for name in found["added"]]
+    before, after = found["stages"]
+    if before != after:
+        lines.append(f"stages: {_chain(before)} => {_chain(after)}")
     lines += [
         f"{each['name']}: {each['field']} {each['reference']} -> {each['current']}"
         for each in found["changed"]
@@ -58,6 +65,10 @@ def as_lines(found: Mapping[str, Any]) -> list[str]:
         text = "not comparable" if distance is None else f"JS distance {distance:.4f}"
         lines.append(f"{each['name']}: {text}, rows {rows[0]:,} -> {rows[1]:,}")
     return lines
+
+
+def _chain(stages: Sequence[str]) -> str:
+    return " -> ".join(stages) or "none"
 
 
 def _identity(baseline: Baseline) -> dict[str, Any]:

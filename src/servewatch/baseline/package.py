@@ -18,9 +18,15 @@ from servewatch.baseline.strict import MOST_BYTES, excess, parse, refuse
 from servewatch.errors import BaselineError
 
 FORMAT = "servewatch-baseline"
-VERSION = "1.1"
-# What 1.1 added: left out where there is none, so that a file of 1.0 keeps its digest.
-ADDED: dict[str, object] = {"performance": None, "influence": {}}
+VERSION = "1.2"
+# What 1.1 and 1.2 added: left out where there is none, so that a file that is older
+# keeps its digest.
+ADDED: dict[str, object] = {
+    "performance": None,
+    "influence": {},
+    "stages": (),
+    "taps": (),
+}
 
 
 def content_digest(content: Content) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from servewatch.schema import Kind, Role
 from servewatch.sketch.bins import Bins
 from servewatch.sketch.loss import LossModel
+from servewatch.sketch.taps import Tap
 from servewatch.sketch.truth import Truth
 
 Order = Literal["timestamp", "ordered", "unordered"]
@@ -138,7 +139,9 @@ class Content(msgspec.Struct, frozen=True):
 
     `blocks` is the number of baseline blocks in time order (0 when unordered);
     `first` and `last` bound the timestamps (ISO 8601, None without). `influence` says
-    by feature how much of the prediction goes with it, in [0, 1].
+    by feature how much of the prediction goes with it, in [0, 1]. `stages` are the
+    steps of the pipeline in order, the last one too, as far as they are known; `taps`
+    say what the columns with the role "tap" are, which come last.
     """
 
     columns: tuple[ColumnProfile, ...]
@@ -155,6 +158,8 @@ class Content(msgspec.Struct, frozen=True):
     segments: tuple[Segment, ...] = ()
     performance: Performance | None = None
     influence: dict[str, float] = {}
+    stages: tuple[str, ...] = ()
+    taps: tuple[Tap, ...] = ()
 
 
 class Lineage(msgspec.Struct, frozen=True):

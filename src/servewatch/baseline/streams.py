@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from servewatch.baseline.words import value_words
 from servewatch.judge.guards import ENVELOPE_DEFF, Watched
-from servewatch.judge.stream import Family, Stream, stream_name
+from servewatch.judge.stream import ESCAPE, QUALITY, Family, Stream, stream_name
 from servewatch.judge.witness import WitnessSets, value_sets
 from servewatch.sketch.bins import SPECIALS, CategoryBins, EdgeBins, cell, width
 
@@ -26,13 +26,25 @@ MOSTLY_VALID = 0.5
 
 
 def streams(content: Content, layout: Layout, config: Config) -> tuple[Stream, ...]:
-    """Give the streams of all columns: predictions first, quality before values."""
-    judged = [c for c in content.columns if c.role in ("prediction", "feature")]
+    """Give the streams of all columns: predictions first, quality before values.
+
+    Those of taps come last, in the order of the pipeline.
+    """
+    judged = [c for c in content.columns if c.role != "target"]
     ranked = sorted(judged, key=lambda c: c.role != "prediction")
     found: list[Stream] = []
     for profile in ranked:
         found.extend(_ColumnStreams(profile, layout, config).all())
     return tuple(found)
+
+
+def name_of(profile: ColumnProfile, family: Family = "values") -> str:
+    """Name a stream of *profile*: one of a tap has the prefix that is kept for taps."""
+    if profile.role != "tap":
+        return stream_name(profile.name, family)
+    ends = tuple(f"/{quality}" for quality in QUALITY)
+    name = ESCAPE + profile.name if profile.name.endswith(ends) else profile.name
+    return name if family == "values" else f"{name}/{family}"
 
 
 def watched(content: Content, layout: Layout, config: Config) -> tuple[Watched, ...]:
@@ -146,7 +158,7 @@ class _ColumnStreams:
         gates = self._gates()
         known_hits, known_rows = self._known(sets, hits, valid)
         return Stream(
-            name=stream_name(self.profile.name),
+            name=name_of(self.profile),
             role=self.profile.role,
             family="values",
             column=self.profile.name,
@@ -165,6 +177,7 @@ class _ColumnStreams:
             baseline_rows=valid,
             gates=gates,
             can_hold=gates
+            and self.profile.role != "tap"  # nobody has to tap in order to be ok
             and valid >= MOSTLY_VALID * self.profile.rows
             and (effect or 1.0) <= self.config.slow_deff,
             envelope=self._envelope(effect),
@@ -214,7 +227,7 @@ class _ColumnStreams:
         tempered = family == "missing"
         hits = members @ self.counts
         return Stream(
-            name=stream_name(self.profile.name, family),
+            name=name_of(self.profile, family),
             column=self.profile.name,
             role=self.profile.role,
             family=family,

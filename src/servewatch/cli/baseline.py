@@ -125,7 +125,13 @@ def show(
     For example: `servewatch baseline show model.baseline.json`
     """
     from servewatch.baseline import Baseline
-    from servewatch.baseline.describe import HEADINGS, as_cells, as_dict, headline
+    from servewatch.baseline.describe import (
+        HEADINGS,
+        as_cells,
+        as_dict,
+        headline,
+        tap_lines,
+    )
 
     found = Baseline.load(file)
     if as_json:
@@ -138,7 +144,7 @@ def show(
         table.add_row(*map(escape, as_cells(column)))
     stdout().print(f"[bold]{escape(headline(found))}[/]", soft_wrap=True)
     stdout().print(table)
-    for line in _known_lines(found):
+    for line in [*tap_lines(found.content), *_known_lines(found)]:
         stdout().print(escape(line), soft_wrap=True)
     for note in found.notes:
         stdout().print(f"- {escape(note)}", soft_wrap=True)

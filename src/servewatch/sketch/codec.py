@@ -56,9 +56,12 @@ def pack(window: Window) -> bytes:
     )
 
 
-def unpack(raw: bytes, size: int, columns: int, sums: int = 0) -> Window:
+def unpack(
+    raw: bytes, size: int, columns: int, sums: int = 0, *, taps: int = 0
+) -> Window:
     """Give the window in *raw*, of *size* cells, *columns* columns and *sums* sums.
 
+    The last *taps* columns are those of taps, which the rows that it keeps have not.
     Raises ValueError on anything else: a store is foreign input.
     """
     try:
@@ -66,7 +69,7 @@ def unpack(raw: bytes, size: int, columns: int, sums: int = 0) -> Window:
         counts = np.frombuffer(packed.counts, "<i8").astype(np.int64)
         moments = np.frombuffer(packed.moments, "<f8").astype(float)
         keys = np.frombuffer(packed.keys, "<u8").astype(np.uint64)
-        codes = np.frombuffer(packed.codes, np.uint8).reshape(keys.size, columns)
+        codes = np.frombuffer(packed.codes, np.uint8).reshape(keys.size, columns - taps)
         moments = moments.reshape(columns, 5)
         totals = np.frombuffer(packed.sums, "<f8").astype(float)
         stages = {

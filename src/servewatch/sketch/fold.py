@@ -44,7 +44,7 @@ class Folder:
     """Counts rows of one layout; remembers categories and recent rows between calls."""
 
     def __init__(self, layout: Layout) -> None:
-        """Prepare for rows of *layout*."""
+        """Prepare for rows of *layout*, of scored ones or of those at one tap."""
         self.layout = layout
         self._reader = Reader(layout)
         self._ring = DuplicateRing()
@@ -64,6 +64,8 @@ class Folder:
         ]
         self._limits = np.array(limits, dtype=np.float64).reshape(-1, 2)
         self._is_feature = np.array([c.role == "feature" for c in columns], dtype=bool)
+        given = [c.role in ("feature", "tap") for c in columns]
+        self._is_given = np.array(given, dtype=bool)
         self._factors = multipliers(len(columns)) * self._is_feature
 
     @cached_property
@@ -214,7 +216,7 @@ class Folder:
         self, window: Window, numeric: NumericColumns, came: NDArray[np.bool_]
     ) -> None:
         found = numeric.moments()
-        if came.size == self._starts.size and came.all():
+        if came.size == len(window.moments) and came.all():
             window.moments = moments_of.merge(window.moments, found)
         else:
             places = numeric.places[came]
@@ -225,7 +227,7 @@ class Folder:
         self, window: Window, present: Sequence[int] | NDArray[np.intp], count: int
     ) -> None:
         if len(present) < self._starts.size:
-            absent = self._is_feature.copy()
+            absent = self._is_given.copy()
             absent[present] = False
             window.counts[(self._starts + self._missing)[absent]] += count
             window.counts[self._absent_cells[absent]] += count

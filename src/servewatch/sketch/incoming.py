@@ -62,7 +62,7 @@ class Reader:
         features = [
             place
             for place, column in enumerate(layout.schema.columns)
-            if column.role == "feature"
+            if column.role in ("feature", "tap")
         ]
         self._features = features
         self._is_plain = all(numeric[place] for place in features) and features == list(

@@ -14,6 +14,8 @@ WINDOW_ROWS = 1024
 class Reservoir:
     """Up to *limit* rows as bin codes (k, columns), with the keys (k,) they drew.
 
+    One with a limit of 0 keeps none.
+
     Keys are uniform random 64-bit numbers handed in by the caller; keeping the smallest
     makes the sample uniform however often and in whatever order parts are merged
     (bottom-k sampling: Cohen and Kaplan 2007).
@@ -40,6 +42,8 @@ class Reservoir:
         >>> Reservoir.empty(1, limit=1).wanted(np.array([9, 3], np.uint64)).tolist()
         [1]
         """
+        if not self.limit:
+            return np.empty(0, dtype=np.intp)
         most = np.uint64(2**64 - 1)
         if self.keys.size >= self.limit:
             most = self.keys[-1]  # keys are kept sorted
@@ -49,6 +53,8 @@ class Reservoir:
 
     def add(self, keys: NDArray[np.uint64], codes: NDArray[np.uint8]) -> Reservoir:
         """Offer rows; *codes* is (n, columns), *keys* (n,)."""
+        if not self.limit:
+            return self
         if self.keys.size >= self.limit:
             wanted = keys < self.keys[-1]  # keys are kept sorted
             if not wanted.any():

@@ -25,10 +25,10 @@ class Window:
     """Counts of everything observed between two moments (Unix seconds).
 
     `counts` (layout.size,) holds the cells of every column and service count; `rows`
-    scored rows, `requests` answered or failed requests, `labels` labels that came;
-    `moments` (columns, 5); `sums` (layout.sums_size,) of rows whose label came;
-    `unknown` counts rows by the name of a column the baseline lacks (at most 16 names);
-    `stages` holds the cells of each stage of the pipeline by its name.
+    scored rows, not those at taps; `requests` answered or failed requests; `labels`
+    labels that came; `moments` (columns, 5); `sums` (layout.sums_size,) of rows whose
+    label came; `unknown` counts rows by the name of a column the baseline lacks (at
+    most 16 names); `stages` holds the cells of each stage of the pipeline by its name.
     """
 
     start: float
@@ -52,7 +52,7 @@ class Window:
             end=end,
             counts=np.zeros(layout.size, dtype=np.int64),
             moments=moments_of.empty(columns),
-            reservoir=Reservoir.empty(columns),
+            reservoir=Reservoir.empty(len(layout.scored.bins)),
             sums=np.zeros(layout.sums_size),
         )
 
