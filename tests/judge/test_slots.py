@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from servewatch.config import Config
 from servewatch.judge.judge import Judge
+from servewatch.judge.learning import calibrate
 from servewatch.judge.slots import PLACES, Slots, tails_of
 from servewatch.judge.state import pack_judge, unpack_judge
 from servewatch.judge.stream import Block
@@ -173,3 +174,21 @@ def test_the_event_loop_is_known_after_two_minutes_of_looks() -> None:
 def test_tails_are_those_nearest_to_the_quantiles() -> None:
     counts = np.array([50, 40, 5, 4, 1])
     assert tails_of(counts).sum(axis=1).tolist() == [4, 3, 2, 1, 1]
+
+
+def test_calibrated_stages_are_judged_by_those_runs_at_once() -> None:
+    one = judge()
+    assert calibrate(one, {"encode": runs(2000)}) == ["encode"]
+    for number in range(8):
+        one.observe(block(number, encode=runs(100, seconds=0.03)))
+    assert found(one)["stage:encode"].status == "drift"
+    # What was slow is normal now: nothing is held against it any more.
+    calibrate(one, {"encode": runs(2000, seconds=0.03)})
+    assert found(one)["stage:encode"].status != "drift"
+    for number in range(8, 60):
+        one.observe(block(number, encode=runs(100, seconds=0.03)))
+    assert found(one)["stage:encode"].status == "ok"
+    other = judge()
+    unpack_judge(other, pack_judge(one))
+    assert other.slots is not None
+    assert other.slots.calibrated == {"encode"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from math import ceil, exp, log
 from typing import TYPE_CHECKING
@@ -252,10 +252,15 @@ class Judge:
             self.dependence.blocks[place] = 0  # its warm-up only begins here
             self.recent.forget(place)
 
-    def relearn(self) -> None:
-        """Judge by what `learned` holds now, whatever was learned before."""
-        self._learning = list(self._learns)
+    def relearn(self, chosen: Container[int] | None = None) -> list[int]:
+        """Judge by what `learned` holds now, whatever was learned before.
+
+        Of the streams at the places *chosen* (None: of all) that learn; gives these.
+        """
+        places = [k for k in self._learns if chosen is None or k in chosen]
+        self._learning = sorted({*self._learning, *places})
         self.adopt_learned()
+        return places
 
     def adopt_learned(self) -> list[int]:
         """Judge by what was learned wherever that is enough; give the streams' places.

@@ -12,7 +12,9 @@ from servewatch.judge import latency
 from servewatch.judge.slots import learn_stage
 
 if TYPE_CHECKING:
+    from servewatch.judge.judge import Judge
     from servewatch.judge.stream import Stream
+    from servewatch.sketch.stages import Stages
 
 Counts = NDArray[np.int64]
 
@@ -43,3 +45,32 @@ def learn_rate(stream: Stream, counts: Counts) -> Stream:
         tails=np.arange(stream.sets) == 0,
         baseline_rows=total,
     )
+
+
+def calibrate(judge: Judge, stages: Stages) -> list[str]:
+    """Have *judge* take these runs of *stages* for normal, not their first ones.
+
+    Gives the names of those that have a place. What was known of these is forgotten,
+    the evidence against them too.
+    """
+    slots = judge.slots
+    if slots is None:
+        return []
+    if slots.admit(stages):
+        judge.name_stages()
+    found = [name for name in stages if name in slots.names]
+    cells = slots.cells({name: stages[name] for name in found})
+    chosen = np.zeros(len(judge.panel.streams), dtype=bool)
+    for place, stream in enumerate(judge.panel.streams):
+        if stream.role == "stage" and stream.column.removeprefix("stage:") in found:
+            span = slice(
+                stream.span.start - slots.start, stream.span.stop - slots.start
+            )
+            judge.learned[stream.span] = cells[span]
+            chosen[place] = True
+    slots.calibrated.update(found)
+    for evidence in judge.levels:
+        evidence.reset(chosen)
+    judge.on[:, chosen] = False
+    judge.relearn(np.flatnonzero(chosen).tolist())
+    return found

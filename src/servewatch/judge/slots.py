@@ -37,6 +37,9 @@ Words = Callable[[int], tuple[str, str]]
 class Slots:
     """The places of stages: `names` are taken, in order, from sealed blocks.
 
+    Those `calibrated` have their reference from rows that somebody had the model answer
+    for it, all others from their first runs.
+
     >>> slots = Slots(0, (0.005, 0.01, 0.05))
     >>> len(slots.streams()), slots.size
     (48, 1184)
@@ -54,6 +57,7 @@ class Slots:
         """
         self.start, self.size = start, PLACES * WIDTH
         self.names: list[str] = []
+        self.calibrated: set[str] = set()
         self._tolerances = np.array(tolerances)[:, None]
         self._informational = frozenset(informational)
 

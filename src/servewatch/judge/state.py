@@ -31,6 +31,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     schema_public: list[str]
     schema_since: float
     stages: list[str]
+    calibrated: list[str]
 
 
 def pack_judge(judge: Judge) -> bytes:
@@ -57,6 +58,7 @@ def pack_judge(judge: Judge) -> bytes:
             schema_public=list(schema.found_public),
             schema_since=schema.since,
             stages=[] if judge.slots is None else judge.slots.names,
+            calibrated=[] if judge.slots is None else sorted(judge.slots.calibrated),
         )
     )
 
@@ -108,6 +110,7 @@ def unpack_judge(judge: Judge, raw: bytes) -> None:
     schema.is_gating, schema.onset_block = bool(is_gating), onset
     if judge.slots is not None:
         judge.slots.names = packed.stages
+        judge.slots.calibrated = set(packed.calibrated)
         judge.name_stages()
     judge.relearn()
 

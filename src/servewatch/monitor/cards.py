@@ -74,7 +74,7 @@ class Cards:
         """Write about *baseline*'s columns, if there is one."""
         self._config, self._layout = config, layout
         self._profiles = {} if baseline is None else baseline.profiles
-        self._windows, self._steps, self._markers = windows, steps, markers
+        self._windows, self.steps, self._markers = windows, steps, markers
         self.requests: Requests | None = None
 
     def write(
@@ -184,7 +184,7 @@ class Cards:
             return (INPUT if known else None), []
         departed = {_tap(verdict) for verdict in group if verdict.role == "tap"}
         before = [INPUT]
-        for step in self._steps():
+        for step in self.steps():
             if step in departed:
                 return step, before
             if any(name.startswith(f"tap:{step}/") for name in self._profiles):
@@ -200,7 +200,7 @@ class Cards:
             for verdict in group
             if verdict.role == "stage" and verdict.family == "latency"
         ]
-        steps = list(self._steps())
+        steps = list(self.steps())
         slow.sort(key=lambda name: steps.index(name) if name in steps else len(steps))
         learned = {
             stream.column: stream
@@ -235,7 +235,7 @@ class Cards:
 
     def _impacted(self, group: Sequence[Verdict], departs: str | None) -> list[str]:
         """Give the steps from the first that is touched on, then the predictions."""
-        steps = [step for step in self._steps() if step not in NOT_STEPS]
+        steps = [step for step in self.steps() if step not in NOT_STEPS]
         touched = {
             verdict.column.removeprefix("stage:")
             for verdict in group

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from servewatch.monitor.incidents import Incident
     from servewatch.monitor.kpis import Kpi
     from servewatch.monitor.performance import Performance
+    from servewatch.monitor.stages import StageReport
 
 Status = Literal["ok", "warning", "drift", "insufficient_data"]
 GateVerdict = Literal["pass", "fail", "inconclusive"]
@@ -155,6 +156,7 @@ class Report:
     `accounting` is received = recorded + sampled_out + dropped + pending, in rows;
     `incidents` groups streams that changed together, with the cause of each; `notes`
     are sentences for people (no time order, season not covered, no baseline ...);
+    `stages` are the pipeline's, since the process started;
     `performance` is None where no labels can be compared; `kpis` are the user's own
     numbers by name, and
     `kpis_refused` how many could not be taken.
@@ -170,6 +172,7 @@ class Report:
     stale: bool
     streams: Sequence[StreamReport] = ()
     incidents: Sequence[Incident] = ()
+    stages: Sequence[StageReport] = ()
     performance: Performance | None = None
     kpis: Mapping[str, Kpi] = field(default_factory=dict)
     kpis_refused: int = 0
@@ -196,6 +199,7 @@ class Report:
             "stale": self.stale,
             "streams": [stream.to_dict(detail=detail) for stream in self.streams],
             "incidents": [each.to_dict(detail=detail) for each in self.incidents],
+            "stages": [stage.to_dict() for stage in self.stages],
             "performance": {}
             if self.performance is None
             else self.performance.to_dict(detail=detail),

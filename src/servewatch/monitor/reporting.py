@@ -20,6 +20,7 @@ from servewatch.monitor.report import (
     StreamReport,
 )
 from servewatch.monitor.shapes import Shapes
+from servewatch.monitor.stages import stage_reports
 from servewatch.monitor.stream_reports import (
     matters_of,
     missing_shares,
@@ -150,6 +151,9 @@ class Reporter:
             stale=at - active > self._config.stale_seconds,
             streams=self._streams,
             incidents=self._incidents,
+            stages=stage_reports(
+                self._totals.lifetime.stages, judge, self._cards.steps()
+            ),
             performance=self.judgement.performance(judge, at, is_asked=is_asked),
             kpis=self._kpis.snapshot(),
             kpis_refused=self._kpis.refused,
