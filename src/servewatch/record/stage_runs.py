@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -35,13 +36,14 @@ from servewatch.sketch.window import Window
 
 StageRun = tuple[str, int, int, str | None, int, int, int, int]
 """One run of a stage: its name, how long it took (ns; -1 where only the time in a queue
-is known), rows (0 where not known), the error's type or None, retries, how long the
-work had waited before (ns; -1 where not known), CPU time (ns, times the runs that it
-stands for; -1 where it was not measured), tokens."""
+or a retry is known), rows (0 where not known), the error's type or None, retries, how
+long the work had waited before (ns; -1 where not known), CPU time (ns, times the runs
+that it stands for; -1 where it was not measured), tokens."""
 
 ROOM = 16_384  # runs that callers append by themselves; from here on the drain hastens
 BOUND = 2 * ROOM  # 5 MiB
 NAME_LENGTH = 128
+MOST_RETRIES = 1 << 40
 
 
 class Named:
@@ -115,6 +117,24 @@ class StageRuns:
         except Exception:  # noqa: BLE001 - inside a request nothing is raised
             self._totals.fault("stage")
             self._totals.drop_stages(1)
+
+    def retried(self, stage: object, n: int = 1) -> None:
+        """Count that the work of *stage* was tried *n* times more, 1 to 2^40.
+
+        For whoever does not hold the stage that is open. Nothing is raised, and what is
+        no such number counts nothing.
+
+        >>> runs = StageRuns(Totals(), lambda: True)
+        >>> runs.retried("fetch")
+        >>> runs.take()
+        [('fetch', -1, 0, None, 1, -1, -1, 0)]
+        """
+        try:
+            if isinstance(n, Integral) and 0 < n <= MOST_RETRIES:
+                name = self.named(stage).name
+                self.append((name, -1, 0, None, int(n), -1, -1, 0))
+        except Exception:  # noqa: BLE001 - inside a request nothing is raised
+            self._totals.fault("stage")
 
     def take(self) -> list[StageRun]:
         """Hand over everything waiting."""
