@@ -136,6 +136,30 @@ class Tracing:
             self._fault()
         self._end(traced)
 
+    def begin_stage(self, name: str) -> Traced | None:
+        """Open a stage's span inside of one that records; None where there is none."""
+        try:
+            tracer = self._tracer or self._look_up()
+            if tracer is None or not api().current().is_recording():
+                return None
+            facts = {"servewatch.stage": name}
+            traced = Traced(tracer.start_span(f"stage {name}", attributes=facts))
+            traced.enter()
+        except Exception:  # noqa: BLE001 - then it runs untraced
+            self._fault()
+            return None
+        return traced
+
+    def end_stage(self, traced: Traced, error: BaseException | None, rows: int) -> None:
+        """End the span of a stage that worked on *rows*, 0 where that is not known."""
+        try:
+            traced.leave()
+            facts: Facts = {"servewatch.rows": rows} if rows else {}
+            traced.describe(facts, None if error is None else error_type(type(error)))
+        except Exception:  # noqa: BLE001 - it says less then
+            self._fault()
+        self._end(traced)
+
     def _end(self, traced: Traced) -> None:
         try:
             if traced.is_own:
