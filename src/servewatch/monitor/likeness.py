@@ -78,14 +78,16 @@ def unit_words(before: Shape, after: Shape) -> str | None:
     """
     if not after.sd > 0 or _alike(before, after):
         return None
-    for text, factor in FACTORS.items():
-        if _alike(Shape(factor * before.mean, factor * before.sd), after):
-            verb = (
-                f"divided by {text[2:]}"
-                if text[:2] == "1/"
-                else f"multiplied by {text}"
-            )
-            return f"its values look {verb}"
+    scaled = {
+        text: Shape(factor * before.mean, factor * before.sd)
+        for text, factor in FACTORS.items()
+    }
+    fitting = [text for text, shape in scaled.items() if _alike(shape, after)]
+    if fitting:
+        text = min(fitting, key=lambda each: _distance(scaled[each], after))
+        is_part = text.startswith("1/")
+        verb = f"divided by {text[2:]}" if is_part else f"multiplied by {text}"
+        return f"its values look {verb}"
     if abs(before.mean) > 2 * APART * before.sd and _alike(
         Shape(-before.mean, before.sd), after
     ):
@@ -102,8 +104,14 @@ def unit_words(before: Shape, after: Shape) -> str | None:
 
 
 def _alike(left: Shape, right: Shape) -> bool:
-    near = abs(left.mean - right.mean) <= APART * max(left.sd, 1e-300)
-    return near and abs(log(right.sd / left.sd)) < SPREAD if right.sd > 0 else False
+    if not right.sd > 0:
+        return False
+    near = abs(left.mean - right.mean) <= APART * left.sd
+    return near and abs(log(right.sd / left.sd)) < SPREAD
+
+
+def _distance(left: Shape, right: Shape) -> float:
+    return abs(left.mean - right.mean) / left.sd + abs(log(right.sd / left.sd))
 
 
 def swapped(
