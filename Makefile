@@ -6,10 +6,16 @@ STAMP := $(VENV)/.installed-for-development
 # What is measured against stays out of the environment that tests run in.
 BENCH_VENV ?= .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed-for-benchmarks
+# torch weighs gigabytes; TORCH='torch==X' names a lighter wheel where there is one.
+TORCH_VENV ?= .venv-torch
+TORCH ?= torch>=2.0
+# MLflow's own requirements must not decide which versions we are tested with.
+MLFLOW_VENV ?= .venv-mlflow
+MLFLOW_STAMP := $(MLFLOW_VENV)/.installed-for-servers
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help dev debs check format test test-nightly test-servers test-faults coverage demo bench bench-peers bench-sockets docs clean
+.PHONY: help dev debs check format test test-nightly test-servers test-faults test-torch coverage demo bench bench-peers bench-sockets docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,13 +47,25 @@ test: dev debs ## run every test but the nightly ones
 test-nightly: dev debs ## run the tests that take too long for every change
 	$(PYTEST) -m nightly
 
-test-servers: dev ## serve bare and watched apps by four real servers and compare
+test-servers: dev $(MLFLOW_STAMP) ## serve bare and watched apps by four real servers and compare
 	@$(BIN)/python -m pip install --disable-pip-version-check -q --editable '.[servers]'
-	$(PYTEST) tests/servers -m servers
+	MLFLOW_VENV=$(MLFLOW_VENV) $(PYTEST) tests/servers -m servers
+
+$(MLFLOW_STAMP): tests/servers/mlflow.txt
+	@test -x $(MLFLOW_VENV)/bin/python || "$(PYTHON)" -m venv $(MLFLOW_VENV)
+	$(MLFLOW_VENV)/bin/python -m pip install --disable-pip-version-check -q \
+		-r tests/servers/mlflow.txt
+	@touch $@
 
 test-faults: dev ## inject faults by the thousand, fork, and fill ten million rows
 	@$(BIN)/python -m pip install --disable-pip-version-check -q --editable '.[servers]'
 	$(PYTEST) tests/faults -m faults
+
+test-torch: ## watch modules of a real torch, in an environment of its own
+	@test -x $(TORCH_VENV)/bin/python || "$(PYTHON)" -m venv $(TORCH_VENV)
+	@$(TORCH_VENV)/bin/python -m pip install --disable-pip-version-check -q \
+		--editable . '$(TORCH)' -r tests/torch/requirements.txt
+	$(TORCH_VENV)/bin/python -m pytest tests/torch -m torch
 
 coverage: dev debs ## run the tests and show which branches they miss
 	$(PYTEST) --cov --cov-report=term-missing:skip-covered
@@ -79,6 +97,6 @@ docs: dev ## run every example of the documents and check their links
 	$(PYTEST) tests/docs
 
 clean: ## remove what the other targets made, the environment included
-	rm -rf .venv .venv-bench .tools .coverage htmlcov dist build .hypothesis
+	rm -rf .venv .venv-bench .venv-mlflow .venv-torch .tools .coverage htmlcov dist build .hypothesis
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
