@@ -198,6 +198,10 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations | Sum
     columns = len(set(map(column, report.streams)))
     yield Number("overflow_features_total", {}, max(0, columns - FEATURES))
     yield Number("kpi_refused_total", {}, report.kpis_refused)
+    yield Number("timeouts_total", {}, totals.failures["timeouts"])
+    yield Number("client_disconnects_total", {}, totals.failures["disconnects"])
+    yield Number("rejected_total", {}, totals.failures["rejected"])
+    yield Number("request_retries_total", {}, totals.failures["retries"])
     if source.inbox is not None:
         held = source.inbox.store.size()
         yield Number("waiting_predictions", {}, held.waiting)
@@ -241,6 +245,9 @@ def keyed(source: Source, dropped: Mapping[str, int]) -> Iterator[Number | Summa
         for outcome in OUTCOMES:
             given = source.inbox.outcomes[outcome]
             yield Number("labels_total", {"outcome": outcome}, given)
+    reasons = summed(((clean(k),), n) for k, n in totals.fallbacks.items())
+    for reason, number in reasons.items():
+        yield Number("fallbacks_total", {"reason": reason[0]}, number)
     rows = summed(
         ((clean(route), clean(method), str(code)), requests)
         for (route, method, code), requests in totals.requests.items()

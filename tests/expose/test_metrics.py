@@ -289,3 +289,31 @@ def test_promtool_finds_nothing(
         check=False,
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def test_failures_are_there_from_the_start_and_count_by_kind() -> None:
+    source = Given()
+    names = (
+        "timeouts_total",
+        "client_disconnects_total",
+        "rejected_total",
+        "request_retries_total",
+    )
+    assert [values(name, source) for name in names] == [{(): 0}] * 4
+    for status, times in (504, 1), (422, 3):
+        source.totals.count_requests("/p", "POST", status, "ok", times)
+    source.totals.count_requests("/p", "POST", 200, "client_closed", 2)
+    source.totals.count_failures("retries", 4)
+
+    assert [values(name, source) for name in names] == [{(): n} for n in (1, 2, 3, 4)]
+
+
+def test_fallbacks_are_told_by_their_reason() -> None:
+    source = Given()
+    for reason in ("model too slow", "model too slow", "no stock"):
+        source.totals.count_fallback(reason, is_lone=True)
+
+    assert values("fallbacks_total", source) == {
+        ("model too slow",): 2,
+        ("no stock",): 1,
+    }

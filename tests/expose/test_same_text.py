@@ -90,6 +90,8 @@ def busy(name: str = "demand", seed: int = 7, streams: int = 40) -> Given:
     totals.fault("drain")
     totals.predictions_dropped["shape"] = 5
     totals.count_error("ValueError")
+    totals.failures.update(timeouts=21, disconnects=22, rejected=23, retries=24)
+    totals.count_fallback("model too slow", is_lone=False)
     return source
 
 

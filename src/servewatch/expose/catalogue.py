@@ -178,6 +178,32 @@ FAMILIES = (
         "stage",
         "type",
     ),
+    _family(
+        "timeouts_total",
+        "counter",
+        "Requests that ended with 408 or 504, or by a TimeoutError.",
+    ),
+    _family(
+        "client_disconnects_total",
+        "counter",
+        "Requests whose client was gone before the answer was.",
+    ),
+    _family(
+        "rejected_total",
+        "counter",
+        "Requests whose input was refused: answered with 400, 413, 415 or 422.",
+    ),
+    _family(
+        "request_retries_total",
+        "counter",
+        "Requests whose key (retry_header) came within the last ten minutes.",
+    ),
+    _family(
+        "fallbacks_total",
+        "counter",
+        "Answers that a fallback gave, by the reason named.",
+        "reason",
+    ),
     _family("sampled_out_total", "counter", "Rows of batches left out by sampling."),
     _family("pending_rows", "gauge", "Rows received and not yet counted."),
     _family(

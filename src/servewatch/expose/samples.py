@@ -19,6 +19,7 @@ from servewatch.labels.inbox import COUNTED, Inbox
 from servewatch.monitor.kpis import Kpi
 from servewatch.monitor.report import Report
 from servewatch.record.exemplars import DURATION_BOUNDS
+from servewatch.record.totals import FAILURES
 from servewatch.sketch.latency import BOUNDS
 
 REQUEST_SERIES = 1000
@@ -46,6 +47,10 @@ _SINGLE = (
     "sampling_ratio",
     "overflow_features_total",
     "kpi_refused_total",
+    "timeouts_total",
+    "client_disconnects_total",
+    "rejected_total",
+    "request_retries_total",
 )
 _KEYED = {
     "dropped_total": "reason",
@@ -53,6 +58,7 @@ _KEYED = {
     "predictions_dropped_total": "reason",
     "errors_total": "type",
     "labels_total": "outcome",
+    "fallbacks_total": "reason",
 }
 _FIXED = {"errors_total": {"stage": INFERENCE}}
 
@@ -113,6 +119,7 @@ def read(
             totals.keep_share,
             overflow,
             report.kpis_refused,
+            *(totals.failures[kind] for kind in FAILURES),
         ),
         waiting=_waiting(inbox),
         durations=_durations(source),
@@ -123,6 +130,7 @@ def read(
             dict(totals.predictions_dropped),
             dict(totals.errors),
             {} if inbox is None else {each: inbox.outcomes[each] for each in COUNTED},
+            dict(totals.fallbacks),
         ),
         requests=dict(totals.requests),
         kpis=report.kpis,
