@@ -338,6 +338,20 @@ def test_an_id_of_the_callers_own_is_told() -> None:
     assert kept.ids("a", 1) == ["order-7"]
 
 
+def test_what_taps_see_is_no_part_of_a_row() -> None:
+    columns = (*NUMBERS.schema.columns, Column("tap:scaled/a", "numeric", "tap"))
+    usual = [0.1, 0.6, 0.25, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    kept = Kept(Layout(Schema(columns), (EDGES,) * 3), np.array(usual * 2))
+
+    kept.drain(kept.lane("a", [0.5, 0.5]), kept.lane("b", [0.5, 9.0]))
+
+    assert kept.ids("b", 3) == ["b"]
+    assert kept.ids("tap:scaled/a", *range(width(EDGES))) == []
+    extreme = kept.examples.extreme(None)
+    assert extreme is not None
+    assert extreme.id == "b"
+
+
 def test_predictions_alone_are_kept_where_the_baseline_has_no_feature() -> None:
     layout = Layout(Schema((Column("score", "numeric", "prediction"),)), (EDGES,))
     kept = Kept(layout)

@@ -80,6 +80,7 @@ class Examples:
         *shares* (cells,) are the baseline's, each where `layout.spans` has its cell;
         without them there is no `extreme`. Raises ValueError where there are too few.
         """
+        layout = layout.scored  # taps are no part of a request's row
         self._layout = layout
         self._faults = faults
         self._rng = rng
