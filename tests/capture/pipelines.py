@@ -21,6 +21,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
+from servewatch.record.recorder import Recorder
+
 Made = tuple[Any, Any]
 ROWS = 60
 RNG = np.random.default_rng(11)
@@ -211,3 +213,31 @@ MADE: dict[str, Callable[[], Made]] = {
     "union": _union,
     "union alone": _union_alone,
 }
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two answers are alike to the last bit, and of one type."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, pd.DataFrame):
+        return one.equals(other) and list(one) == list(other)
+    kept = [
+        (each.data, each.indices, each.indptr) if hasattr(each, "indptr") else (each,)
+        for each in (one, other)
+    ]
+    return all(
+        left.dtype == right.dtype and left.tobytes() == right.tobytes()
+        for left, right in zip(*kept, strict=True)
+    )
+
+
+def names_of(recorder: Recorder) -> list[str]:
+    """Name the stages that ran, in the order in which they ended."""
+    return [run[0] for run in recorder.stage_runs.take()]
+
+
+def recording() -> Recorder:
+    """Give a recorder that keeps what it is told."""
+    recorder = Recorder(on_full=lambda: None)
+    recorder.stage_runs.make_room(is_open=True)
+    return recorder

@@ -16,7 +16,6 @@ from typing import Any
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import clone
@@ -28,8 +27,16 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardSca
 
 from servewatch.capture.step import CALLS
 from servewatch.capture.steps import staged
-from servewatch.record.recorder import Recorder
-from tests.capture.pipelines import FRAME, HOLED, MADE, X, Y
+from tests.capture.pipelines import (
+    FRAME,
+    HOLED,
+    MADE,
+    X,
+    Y,
+    names_of,
+    recording,
+    same,
+)
 
 NAMES = {
     "clusters": ["scale", "cluster"],
@@ -58,22 +65,6 @@ NAMES = {
 }
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two answers are alike to the last bit, and of one type."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, pd.DataFrame):
-        return one.equals(other) and list(one) == list(other)
-    kept = [
-        (each.data, each.indices, each.indptr) if hasattr(each, "indptr") else (each,)
-        for each in (one, other)
-    ]
-    return all(
-        left.dtype == right.dtype and left.tobytes() == right.tobytes()
-        for left, right in zip(*kept, strict=True)
-    )
-
-
 def parts_of(model: Any) -> Iterator[tuple[str, int]]:
     """Give the identity of all that a model and its steps have as attributes."""
     for name, value in getattr(model, "__dict__", {}).items():
@@ -86,18 +77,6 @@ def parts_of(model: Any) -> Iterator[tuple[str, int]]:
                     yield from parts_of(each[1])
         elif hasattr(value, "get_params"):
             yield from parts_of(value)
-
-
-def names_of(recorder: Recorder) -> list[str]:
-    """Name the stages that ran, in the order in which they ended."""
-    return [run[0] for run in recorder.stage_runs.take()]
-
-
-def recording() -> Recorder:
-    """Give a recorder that keeps what it is told."""
-    recorder = Recorder(on_full=lambda: None)
-    recorder.stage_runs.make_room(is_open=True)
-    return recorder
 
 
 @pytest.mark.parametrize("kind", MADE)

@@ -21,6 +21,7 @@ from numpy import ndarray
 from servewatch.capture.noted import error_name
 from servewatch.capture.specials import kind_for
 from servewatch.capture.stage import SELDOM, SHARE, Stage
+from servewatch.capture.tap import tap
 from servewatch.record.recorder import Recorder
 from servewatch.record.stage_runs import Named
 
@@ -42,13 +43,13 @@ SITE = "steps"
 class Part(NamedTuple):
     """What a step's runs are `named`, and where they go.
 
-    `tap` is handed what the step gives, where anybody asks for that; `inside` gives
-    what to call instead of the step, where it has steps itself.
+    What it gives is seen as the tap `tapped` where the baseline has that; None for what
+    never is. `inside` gives what to call instead of a step that has steps itself.
     """
 
     recorder: Recorder
     named: Named
-    tap: Callable[[Any], object] | None = None
+    tapped: str | None = None
     inside: Callable[[], Any] | None = None
 
 
@@ -156,11 +157,10 @@ def _timed(part: Part, name: str, method: Any, /, *args: Any, **kwargs: Any) -> 
     else:
         with Stage(recorder, part.named.name, _rows(part, args)):
             answer = method(*args, **kwargs)
-    if part.tap is not None and name == TAPPED:
-        try:
-            part.tap(answer)
-        except Exception:  # noqa: BLE001 - inside a request nothing is raised
-            recorder.totals.fault(SITE)
+    if part.tapped is not None and name == TAPPED:
+        known = recorder.tap_rows.known
+        if known is not None and part.tapped in known:
+            tap(recorder, part.tapped, answer)
     return answer
 
 

@@ -35,8 +35,10 @@ def staged(model: Any, recorder: Recorder) -> Any:
     """Give what to call instead of *model*, so that each of its steps is a stage.
 
     A Pipeline's steps are stages of their names; the parts of a ColumnTransformer or
-    FeatureUnion, and steps within steps, are `step/part`, at any depth. *model* itself
-    is given back where nothing has steps; it is never changed.
+    FeatureUnion, and steps within steps, are `step/part`, at any depth. What a step of
+    a Pipeline gives is seen as the tap of that name where the baseline has it, but for
+    the last step's. *model* itself is given back where it has no steps; it is never
+    changed.
 
     >>> staged([1, 2], Recorder())
     [1, 2]
@@ -145,13 +147,14 @@ class Held:
         elif not all(type(each) is tuple for each in listed):
             return self.model  # pairs that may change unseen
         else:
+            last = len(listed) - 1 if self._attribute == "steps" else 0
             stood_for = [
-                (name, self._step(name, estimator), *more)
-                for name, estimator, *more in listed
+                (name, self._step(name, estimator, is_tapped=place < last), *more)
+                for place, (name, estimator, *more) in enumerate(listed)
             ]
         return shell_of(self.model, self._kind, self._attribute, stood_for)
 
-    def _step(self, name: object, estimator: Any) -> Any:
+    def _step(self, name: object, estimator: Any, *, is_tapped: bool) -> Any:
         if estimator is None or isinstance(estimator, str):  # drop, passthrough
             return estimator
         path = f"{self._path}/{name}" if self._path else f"{name}"
@@ -159,7 +162,7 @@ class Held:
         part = Part(
             self._recorder,
             self._recorder.stage_runs.named(path),
-            None,
+            path if is_tapped else None,
             None if inner is None else inner.fresh,
         )
         return step(estimator, part)
