@@ -8,6 +8,7 @@ from typing import Protocol
 
 from servewatch.capture.ids import IdPool
 from servewatch.capture.messages import App, Message, Receive, Scope, Send
+from servewatch.capture.queue import noting_waits
 from servewatch.capture.request import Request, current, enter, leave, reset
 from servewatch.capture.route import Routes
 from servewatch.capture.served import Served
@@ -59,12 +60,15 @@ class ServeWatchMiddleware:
         self.routes = Routes()
         again = self.recorder.retry_header
         self.retry_header = None if again is None else again.encode("latin-1")
+        queue, self.watched = self.recorder.queue_header, app
+        if queue is not None:
+            self.watched = noting_waits(app, self.recorder, queue)
 
     async def __call__(  # noqa: C901 - every call within is paid by every request
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Serve one connection."""
-        app, served, token, traced = self.app, None, None, None
+        app, served, token, traced = self.watched, None, None, None
         try:
             if scope["type"] == "http":
                 path = scope.get("path")
@@ -98,7 +102,7 @@ class ServeWatchMiddleware:
         except Exception:  # noqa: BLE001 - then it is served unwatched
             self.totals.fault("request")
         if served is None or token is None:
-            await app(scope, receive, send)
+            await (self.app if app is self.watched else app)(scope, receive, send)
             return
         outcome: Outcome | None = None
         raised = None

@@ -69,6 +69,7 @@ def recorder_for(
         batch_rows=config.batch_rows,
         totals=totals,
         retry_header=config.retry_header,
+        queue_header=config.queue_header,
         on_first=on_first,
         on_full=on_full,
     )

@@ -57,19 +57,21 @@ class Recorder:
         batch_rows: int = 8192,
         totals: Totals | None = None,
         retry_header: str | None = None,
+        queue_header: str | None = None,
         on_first: Callable[[], None] | None = None,
         on_full: Callable[[], None] | None = None,
     ) -> None:
         """Call *on_first* when something is recorded, once until `rearm`.
 
         *on_full* is told that nothing more fits: whoever drains may come earlier.
-        *retry_header* is where clients name the key of what they try again.
+        *retry_header* is where clients name the key of what they try again,
+        *queue_header* where a proxy says when it took a request.
         """
         self.batch_rows = batch_rows
         self.totals = Totals() if totals is None else totals
         self.totals.pending_rows = self._pending_rows
         self.on_first, self.on_full = on_first, on_full
-        self.retry_header = retry_header
+        self.retry_header, self.queue_header = retry_header, queue_header
         self.spans: object | None = None  # known to `capture.tracing` alone
         self.keeps_names = False  # somebody asks for rows by their ids later
         self.breaker = Breaker()
