@@ -229,9 +229,9 @@ def test_a_failing_metric_costs_no_drift() -> None:
 
 def test_detectors_are_told_of_in_the_report_and_gate_only_if_asked() -> None:
     world = World(detectors=("cusum", "ddm"), detectors_gate=("cusum",))
-    world.monitor._detect(world.rng.random(4000) < 0.1)  # type: ignore[arg-type]
+    world.monitor._reporter.detect(world.rng.random(4000) < 0.1)  # type: ignore[arg-type]
     world.serve(10)
-    world.monitor._detect(world.rng.random(400) < 0.6)  # type: ignore[arg-type]
+    world.monitor._reporter.detect(world.rng.random(400) < 0.6)  # type: ignore[arg-type]
     report = world.serve(20)
 
     assert report.performance is not None

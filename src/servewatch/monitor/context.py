@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from servewatch.monitor.beside import (
     Leak,
@@ -40,13 +40,16 @@ class Context:
         totals: Totals,
         *,
         sealed: Callable[[], Sequence[Sealed]],
-        started: float,
+        clock: Callable[[], float],
     ) -> None:
         """Know of *baseline*'s model and of the *sealed* blocks still kept."""
+        self._clock, started = clock, clock()
         self._config, self._baseline, self._totals = config, baseline, totals
         self._sealed = sealed
         self.started, self.other_model = started, False
         self.leaks: Callable[[], Sequence[Leak]] = tuple
+        self.reasons: Callable[[], Sequence[str]] = tuple
+        self.told: Callable[[], Mapping[str, Any]] = dict
         self.markers = Markers()
         self.cards = Cards(
             config,
@@ -56,6 +59,10 @@ class Context:
             steps=self.steps,
             markers=self.markers,
         )
+
+    def deployed(self, what: str) -> None:
+        """Note that *what* was deployed or changed just now."""
+        self.markers.add(self._clock(), what)
 
     def verdicts(self, judge: Judge, at: float) -> list[Verdict]:
         """Give the warnings as of *at*, the end of *judge*'s last block."""

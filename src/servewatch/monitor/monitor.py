@@ -8,6 +8,7 @@ from os import getpid
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from servewatch.judge.learning import calibrate
 from servewatch.judge.state import pack_judge, unpack_judge
 from servewatch.judge.stream import Block
 from servewatch.monitor.changes import Changes
@@ -23,9 +24,6 @@ from servewatch.sketch.window import Window
 from servewatch.store.protocol import Sealed
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from servewatch.baseline import Baseline
     from servewatch.config import Config
     from servewatch.labels.inbox import Inbox
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from servewatch.monitor.report import Change, Report
     from servewatch.record.drain import Drain
     from servewatch.record.totals import Totals
+    from servewatch.sketch.stages import Stages
     from servewatch.store.protocol import Store
 
 LEASE_SECONDS = 15.0
@@ -82,7 +81,7 @@ class Monitor:
             self.layout,
             totals,
             sealed=lambda: self._store.sealed(0),
-            started=clock(),
+            clock=clock,
         )
         self._reporter = Reporter(
             config,
@@ -104,7 +103,8 @@ class Monitor:
             drain.await_labels(inbox.keep, config.id_from)
             inbox.flush = self.flush
             if config.detectors:
-                inbox.listener = self._detect
+                # Of the reporter that there is then: a fork makes a new one.
+                inbox.listener = lambda losses: self._reporter.detect(losses)  # noqa: PLW0108
         self.own_cost: Callable[[], Mapping[str, float]] = dict
         self._active = clock()
         self._health = Health(totals, self._active)
@@ -131,10 +131,6 @@ class Monitor:
         self._number = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
         self._resume()
-
-    def _detect(self, losses: NDArray[np.float64]) -> None:
-        """Have the detectors of the process that this is hear of *losses*."""
-        self._reporter.judgement.detectors.take(losses)
 
     def add_listener(self, listener: Listener) -> None:
         """Have *listener* called with every change of state, in the ticking thread."""
@@ -259,6 +255,12 @@ class Monitor:
             self._sealed, self._evidence = parts[-1], evidence
         return taken
 
+    def calibrate(self, stages: Stages) -> None:
+        """Judge *stages* by these runs from now on, instead of by their first ones."""
+        with self._lock:
+            calibrate(self.judge, stages)
+            self._evidence = pack_judge(self.judge)
+
     def report(self) -> Report:
         """Flush, then give the Report; counts are current, verdicts as of the block."""
         with self._lock:
@@ -281,7 +283,7 @@ class Monitor:
 
         `overhead` is what it costs: see `own_cost`, which whoever beats provides.
         """
-        reasons = self._health.reasons(self._clock())
+        reasons = [*self._health.reasons(self._clock()), *self.context.reasons()]
         if self.inbox is not None and self.inbox.failure is not None:
             reasons.append("labels cannot be stored")
         return {
@@ -290,6 +292,7 @@ class Monitor:
             "overhead": dict(self.own_cost()),
             "blocks": self.judge.blocks,
             "baseline": None if self.baseline is None else self.baseline.digest,
+            **self.context.told(),
         }
 
     def reading(self) -> AbstractContextManager[object]:

@@ -33,6 +33,8 @@ from servewatch.sketch.recent import Recent
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from servewatch.baseline import Baseline
     from servewatch.config import Config
     from servewatch.judge.judge import Judge
@@ -103,6 +105,10 @@ class Reporter:
             self._first = window.start
         self._recent.add(window.start, window.end, window.rows, window.counts)
         self.judgement.add(window, judge)
+
+    def detect(self, losses: NDArray[np.float64]) -> None:
+        """Have the detectors hear of *losses*."""
+        self.judgement.detectors.take(losses)
 
     def renewed(self) -> Reporter:
         """Give one that has seen nothing yet."""
