@@ -33,6 +33,7 @@ from servewatch.record.totals import Totals
 from servewatch.schema import Column, Schema
 from servewatch.sketch.bins import EdgeBins, LevelBins, cell, width
 from servewatch.sketch.layout import NO_COLUMNS, Layout
+from servewatch.sketch.taps import Tap
 from servewatch.sketch.window import Window
 from tests.record.seen import COLORS, EDGES, LAYOUT, NUMBERS
 
@@ -341,7 +342,8 @@ def test_an_id_of_the_callers_own_is_told() -> None:
 def test_what_taps_see_is_no_part_of_a_row() -> None:
     columns = (*NUMBERS.schema.columns, Column("tap:scaled/a", "numeric", "tap"))
     usual = [0.1, 0.6, 0.25, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    kept = Kept(Layout(Schema(columns), (EDGES,) * 3), np.array(usual * 2))
+    layout = Layout(Schema(columns), (EDGES,) * 3, taps=(Tap("scaled", 2, (0,)),))
+    kept = Kept(layout, np.array(usual * 2))
 
     kept.drain(kept.lane("a", [0.5, 0.5]), kept.lane("b", [0.5, 9.0]))
 
