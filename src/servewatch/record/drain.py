@@ -19,6 +19,7 @@ from servewatch.record.joining import join
 from servewatch.record.recorder import Exchanged, Recorder
 from servewatch.record.services import Services
 from servewatch.record.stage_runs import fold_stages
+from servewatch.record.tap_folding import TapFolder
 from servewatch.sketch.encode import Values
 from servewatch.sketch.fold import EncodedRows
 from servewatch.sketch.layout import Layout
@@ -41,8 +42,7 @@ class Drain:
         self.totals = recorder.totals
         self.totals.watch(layout)
         self.awaiting = None if layout.truth is None else Awaiting(layout)
-        self._folder = RowFolder(layout, self.totals, rng, self.awaiting)
-        self._services = Services(layout, self.totals)
+        self._fold_by(layout, rng)
         self.on_served: Callable[[Sequence[Exchanged]], None] | None = None
         self.examples: Examples | None = None
         self._lock = threading.Lock()
@@ -52,8 +52,13 @@ class Drain:
         """Draw other keys than the parent, and remember none of its rows."""
         self._lock = threading.Lock()
         rng = np.random.default_rng()
-        self._folder = RowFolder(self.layout, self.totals, rng, self.awaiting)
-        self._services = Services(self.layout, self.totals)
+        self._fold_by(self.layout, rng)
+
+    def _fold_by(self, layout: Layout, rng: np.random.Generator) -> None:
+        self._folder = RowFolder(layout.scored, self.totals, rng, self.awaiting)
+        self._services = Services(layout, self.totals)
+        self._taps = TapFolder(layout, self.totals)
+        self.recorder.tap_rows.known = self._taps.known
 
     def into(self, window: Window) -> None:
         """Add everything waiting to *window* and to the totals of this process."""
@@ -61,6 +66,7 @@ class Drain:
             began = thread_time()
             taken = self.recorder.take()
             stage_runs = self.recorder.stage_runs.take()
+            tap_rows = self.recorder.tap_rows.take()
             delta = Window.empty(self.layout, window.start, window.end)
             none, delta.reservoir = delta.reservoir, window.reservoir
             with guarded(self.totals, "count"):
@@ -83,6 +89,8 @@ class Drain:
                 rows = in_lanes(taken.rows, lanes, self.totals, taken.names)
                 others = chain.from_iterable(map(join, taken.groups))
                 tally = self._folder.fold(with_pauses(chain(rows, others)), delta)
+            with guarded(self.totals, "taps"):
+                self._taps.fold(tap_rows, delta)
             self._settle(tally, taken.received)
             # Most rows are no better than those that the window keeps already: only
             # into an empty reservoir all of them have to be sorted.

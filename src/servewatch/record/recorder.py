@@ -26,6 +26,7 @@ from servewatch.record.observation import (
 )
 from servewatch.record.stage_runs import StageRuns
 from servewatch.record.taken import Taken
+from servewatch.record.tap_rows import TapRows
 from servewatch.record.totals import Totals
 
 TUPLE_BYTES = 512  # an observation's own tuples, names and numbers
@@ -85,6 +86,12 @@ class Recorder:
         self.calls: deque[Call | Row] = deque()
         self.crowd = Crowd(self.totals, self.rows, self.calls)
         self.stage_runs = StageRuns(self.totals, self.is_ready, on_full)
+        self.tap_rows = TapRows(
+            self.totals,
+            most_rows=buffer_rows,
+            most_bytes=buffer_bytes // 2,
+            on_full=on_full,
+        )
         self._waiting: tuple[deque[Any], ...] = (self.exchanges, self.rows, self.calls)
         self.after_fork()
         renew_after_fork(self)
@@ -103,6 +110,7 @@ class Recorder:
         self.crowd.after_fork()
         self.lanes.after_fork()
         self.stage_runs.after_fork()
+        self.tap_rows.after_fork()
         # Held while a call joins a request whose calls come from several threads; also
         # by finalizers, which run anywhere.
         self.joining = RLock()

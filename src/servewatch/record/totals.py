@@ -18,6 +18,7 @@ ROUTES = 200
 ERROR_TYPES = 50
 STAGE_ERRORS = 200
 REASONS = 32
+NAME_LENGTH = 128
 OTHER = "other"
 METHODS = frozenset(
     "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split()  # noqa: SIM905
@@ -47,6 +48,9 @@ class Totals:
     `stage_queue_seconds` their work had waited before, `stage_cpu_seconds` of their
     threads, estimated, and `stage_tokens`; `stage_errors` by stage and exception type,
     at most 200 such pairs; `stages_dropped` runs that found no room.
+    Rows seen at taps, none of which is one of the rows above: `taps_dropped` found no
+    room, `taps_refused` by reason could not be counted, `unknown_taps` by the name of a
+    tap that the baseline does not know, at most 32.
     """
 
     def __init__(self, layout: Layout = NO_COLUMNS) -> None:
@@ -77,6 +81,9 @@ class Totals:
         self.stage_tokens: defaultdict[str, float] = defaultdict(float)
         self.stage_errors: Counter[tuple[str, str]] = Counter()
         self.stages_dropped = 0
+        self.taps_dropped = 0
+        self.taps_refused: Counter[str] = Counter()
+        self.unknown_taps: Counter[str] = Counter()
         self.overhead_seconds = 0.0
         self.path_seconds = 0.0
         self.row_seconds = 0.0
@@ -187,6 +194,23 @@ class Totals:
         """Count runs of stages that will not be recorded."""
         with self._few:
             self.stages_dropped += runs
+
+    def drop_taps(self, rows: int) -> None:
+        """Count rows seen at taps that found no room."""
+        with self._few:
+            self.taps_dropped += rows
+
+    def refuse_taps(self, reason: str, rows: int) -> None:
+        """Count rows seen at taps that fit no column there."""
+        with self._few:
+            self.taps_refused[reason] += rows
+
+    def count_unknown_tap(self, name: object, rows: int) -> None:
+        """Count rows seen at a tap that the baseline does not know: names are few."""
+        text = str(name)[:NAME_LENGTH]
+        with self._few:
+            taps = self.unknown_taps
+            taps[text if text in taps or len(taps) < STAGES else OTHER] += rows
 
     def accounting(self) -> Mapping[str, Any]:
         """Give where every received row is, at one moment.
