@@ -10,7 +10,7 @@ from servewatch.record.totals import OTHER
 LONGEST = 64
 
 
-def fallback(recorder: Recorder, reason: str) -> None:
+def fallback(recorder: Recorder, reason: object) -> None:
     """Count an answer that a fallback gave for *reason*; never raises, never waits.
 
     Several within one served request are one failed request, though each counts for its
@@ -25,7 +25,7 @@ def fallback(recorder: Recorder, reason: str) -> None:
         served = _served(recorder)
         if served is not None:
             served.fell_back, served.usual = True, False
-        name = str.__str__(reason)
+        name = str.__str__(reason) if isinstance(reason, str) else ""
         named = 0 < len(name) <= LONGEST
         recorder.totals.count_fallback(name if named else OTHER, is_lone=served is None)
     except Exception:  # noqa: BLE001 - inside a request nothing is raised

@@ -95,7 +95,7 @@ def _verdict(judge: Judge, stream: Stream, numbers: _Numbers) -> Verdict:
         status, reason = "insufficient_data", "not_judged"
     elif slow:
         status, reason = "insufficient_data", "slow"
-    elif numbers.rows < needed:
+    elif stream.learns or numbers.rows < needed:
         status = "insufficient_data"
         reason = "learning" if stream.learns else "few_rows"
     return Verdict(
