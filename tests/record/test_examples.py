@@ -373,14 +373,15 @@ def test_a_drain_takes_no_more_than_its_time_on_average() -> None:
     row |= {f"c{k}": "red" for k in range(20)}
     exchanges = [kept.called(str(k), row) for k in range(5000)]
     drains = 300
+    kept.examples.note(exchanges)  # imports, and is not counted
 
     began = thread_time()
     for _ in range(drains):
         kept.examples.note(exchanges)
     spent = thread_time() - began
 
-    assert kept.examples._noted > DRAIN_ROWS  # some drains did keep rows
-    assert len(kept.examples._slowest) == drains  # and all their slowest request
+    assert kept.examples._noted > 2 * DRAIN_ROWS  # some drains did keep rows
+    assert len(kept.examples._slowest) == drains + 1  # and all their slowest request
     # What is owed is paid off before more is spent: one drain's rows may be over.
     assert spent <= (drains + OWED_DRAINS) * DRAIN_SECONDS
 
