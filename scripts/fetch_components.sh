@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Usage: fetch_components.sh [wrk]. Unpacks Debian's packages into .tools: prometheus
-# (prometheus, promtool), or wrk, which only benchmarks need.
+# Usage: fetch_components.sh [COMPONENT ...]. Unpacks Debian's packages into .tools:
+# prometheus (with promtool) and pushgateway, or wrk, which only benchmarks need.
 #
 # Unpacked, not installed: installing would start a daemon. Where a package cannot be
 # had, the tests that need it are skipped and say so, unless
@@ -9,18 +9,31 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$PWD/.tools
 
-case ${1:-prometheus} in
-    prometheus) program=promtool packages=(prometheus) ;;
-    wrk) program=wrk packages=(wrk libluajit-5.1-2) ;;
-    *) echo "no component '$1'; there are prometheus and wrk" >&2 && exit 2 ;;
-esac
+if [ $# = 0 ]; then
+    set -- prometheus pushgateway
+fi
+packages=()
+for component in "$@"; do
+    case $component in
+        prometheus) program=promtool needs=(prometheus) ;;
+        pushgateway) program=prometheus-pushgateway needs=(prometheus-pushgateway) ;;
+        wrk) program=wrk needs=(wrk libluajit-5.1-2) ;;
+        *)
+            echo "no component '$component'; there are prometheus, pushgateway, wrk" >&2
+            exit 2
+            ;;
+    esac
+    if ! [ -x "$tools/usr/bin/$program" ] && ! command -v "$program" >/dev/null; then
+        packages+=("${needs[@]}")
+    fi
+done
 
 give_up() {
-    echo "No $program: $1; what needs it is skipped."
+    echo "No ${packages[*]}: $1; what needs it is skipped."
     exit 0
 }
 
-if [ -x "$tools/usr/bin/$program" ] || command -v "$program" >/dev/null; then
+if [ ${#packages[@]} = 0 ]; then
     exit 0
 fi
 if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then

@@ -18,6 +18,7 @@ __all__ = [
     "GateError",
     "MissingExtra",
     "Report",
+    "Run",
     "Schema",
     "SchemaMismatch",
     "ServeWatch",
@@ -26,6 +27,7 @@ __all__ = [
     "StoreError",
     "__version__",
     "current_id",
+    "run",
 ]
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
         StoreError,
     )
     from servewatch.monitor.report import Report
+    from servewatch.runs.run import Run, run
     from servewatch.schema import Column, Schema
 
 _HOMES = {
@@ -57,6 +60,7 @@ _HOMES = {
     "GateError": "servewatch.errors",
     "MissingExtra": "servewatch.errors",
     "Report": "servewatch.monitor.report",
+    "Run": "servewatch.runs.run",
     "Schema": "servewatch.schema",
     "SchemaMismatch": "servewatch.errors",
     "ServeWatch": "servewatch.embed",
@@ -64,6 +68,7 @@ _HOMES = {
     "ServeWatchMiddleware": "servewatch.capture.asgi",
     "StoreError": "servewatch.errors",
     "current_id": "servewatch.capture.request",
+    "run": "servewatch.runs.run",
 }
 """The module each public name lives in; it is imported at the first use."""
 

@@ -101,9 +101,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def prometheus(program: Path, folder: Path, targets: list[str]) -> Iterator[str]:
+def prometheus(
+    program: Path, folder: Path, targets: list[str], *, honor_labels: bool = False
+) -> Iterator[str]:
     """Run a Prometheus that scrapes *targets* every second; gives its address."""
-    jobs = [{"job_name": "servewatch", "static_configs": [{"targets": targets}]}]
+    jobs = [
+        {
+            "job_name": "servewatch",
+            "honor_labels": honor_labels,
+            "static_configs": [{"targets": targets}],
+        }
+    ]
     settings = {"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}
     written = folder / "prometheus.yml"
     written.write_text(json.dumps(settings))  # JSON is YAML

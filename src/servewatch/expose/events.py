@@ -37,6 +37,13 @@ EVENTS: Mapping[str, str] = {
     "performance.measured": "Labels came: what all of them say, once a minute at most.",
     "detector.change": "A detector found changes of the error, once an hour at most.",
     "prediction.served": "A request, of the share that `served_events` wants told.",
+    "run.started": "A run of a job is on: `servewatch.run` was entered.",
+    "run.stage": "A stage of a run ended; one line a second of each at most.",
+    "run.tap": "A tap of a run was given rows; one line a second of each at most.",
+    "run.noted": "A run's own code had something to tell.",
+    "run.finished": "A run ended well, with all that is known of it.",
+    "run.failed": "A run ended by an exception, of which only the type is told.",
+    "run.undelivered": "A run's metrics could not be written or pushed.",
     "monitor.degraded": "ServeWatch itself is not well; `reasons` say why.",
     "monitor.recovered": "ServeWatch is well again.",
 }
@@ -50,6 +57,8 @@ _LEVELS = {
     "data.insufficient": "warning",
     "route.shadowed": "warning",
     "detector.change": "warning",
+    "run.failed": "error",
+    "run.undelivered": "warning",
     "monitor.degraded": "warning",
 }
 _STATES = {"drift", "warning"}
