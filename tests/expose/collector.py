@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -38,7 +39,9 @@ from servewatch.labels.fairness import Fairness
 from servewatch.monitor.report import Report, StreamReport
 from servewatch.record.exemplars import DURATION_BOUNDS
 from servewatch.record.exemplars import Exemplar as Kept
+from servewatch.record.totals import Totals
 from servewatch.sketch.latency import BOUNDS
+from servewatch.sketch.stages import DURATIONS, QUEUED, RETRIED, ROWS, TOKENS
 
 SERIES, TURN, FEATURES, REQUEST_SERIES = 5000, 100, 512, 1000
 BUCKETS = (*map(str, DURATION_BOUNDS), "+Inf")
@@ -56,6 +59,7 @@ class Durations(NamedTuple):
     cumulative: Sequence[int]
     seconds: float
     exemplars: Sequence[Kept | None]
+    stage: str | None = None
 
 
 class Summary(NamedTuple):
@@ -163,7 +167,8 @@ def add(metric: Metric, number: Number | Durations | Summary, model: str) -> Non
             (le, count, one) if one else (le, count)
             for le, count, one in zip(BUCKETS, number.cumulative, found, strict=True)
         ]
-        metric.add_metric([model], buckets, number.seconds)
+        own = [model] if number.stage is None else [model, number.stage]
+        metric.add_metric(own, buckets, number.seconds)
         return
     if isinstance(number, Summary):
         assert isinstance(metric, SummaryMetricFamily)
@@ -202,6 +207,7 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations | Sum
     yield Number("client_disconnects_total", {}, totals.failures["disconnects"])
     yield Number("rejected_total", {}, totals.failures["rejected"])
     yield Number("request_retries_total", {}, totals.failures["retries"])
+    yield Number("stages_dropped_total", {}, totals.stages_dropped)
     if source.inbox is not None:
         held = source.inbox.store.size()
         yield Number("waiting_predictions", {}, held.waiting)
@@ -216,16 +222,35 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations | Sum
         ("inference_duration_seconds", "inference_seconds"),
     ):
         counts = totals.lifetime.counts[source.layout.service(name)]
-        cumulative = [
-            int(counts[: BOUNDS.index(bound) + 1].sum()) for bound in DURATION_BOUNDS
-        ]
-        yield Durations(
-            family,
-            [*cumulative, int(np.sum(counts))],
-            totals.seconds.get(name, 0.0),
-            totals.exemplars.latest(name),
-        )
+        latest, sum_ = totals.exemplars.latest(name), totals.seconds.get(name, 0.0)
+        yield Durations(family, cumulative(counts), sum_, latest)
     yield from keyed(source, accounting["dropped"])
+    yield from stages(totals)
+
+
+def cumulative(counts: NDArray[np.int64]) -> list[int]:
+    upto = [BOUNDS.index(bound) + 1 for bound in DURATION_BOUNDS]
+    return [*(int(counts[:end].sum()) for end in upto), int(np.sum(counts))]
+
+
+def stages(totals: Totals) -> Iterator[Number | Durations]:
+    labels = distinct(totals.lifetime.stages)
+    for name, cells in totals.lifetime.stages.items():
+        own = {"stage": labels[name]}
+        for family, part, seconds in (
+            ("stage_duration_seconds", DURATIONS, totals.stage_seconds[name]),
+            ("stage_queue_seconds", QUEUED, totals.stage_queue_seconds[name]),
+        ):
+            upto = cumulative(cells[part])
+            if upto[-1]:
+                none = [None] * len(BUCKETS)
+                yield Durations(family, upto, seconds, none, labels[name])
+            if upto[-1] and part is DURATIONS:
+                yield Number("stage_retries_total", own, cells[RETRIED])
+                yield Number("stage_rows_total", own, cells[ROWS])
+                cpu = totals.stage_cpu_seconds[name]
+                yield Number("stage_cpu_seconds_total", own, cpu)
+                yield Number("stage_tokens_total", own, cells[TOKENS])
 
 
 def keyed(source: Source, dropped: Mapping[str, int]) -> Iterator[Number | Summary]:
@@ -238,9 +263,6 @@ def keyed(source: Source, dropped: Mapping[str, int]) -> Iterator[Number | Summa
         reasons = summed(((clean(k),), n) for k, n in counts.items())
         for reason, number in reasons.items():
             yield Number(family, {label: reason[0]}, number)
-    kinds = summed(((clean(k),), n) for k, n in totals.errors.items())
-    for kind, errors in kinds.items():
-        yield Number("errors_total", {"stage": "inference", "type": kind[0]}, errors)
     if source.inbox is not None:
         for outcome in OUTCOMES:
             given = source.inbox.outcomes[outcome]
@@ -248,6 +270,12 @@ def keyed(source: Source, dropped: Mapping[str, int]) -> Iterator[Number | Summa
     reasons = summed(((clean(k),), n) for k, n in totals.fallbacks.items())
     for reason, number in reasons.items():
         yield Number("fallbacks_total", {"reason": reason[0]}, number)
+    errors = {("inference", kind): n for kind, n in totals.errors.items()}
+    for key, count in totals.stage_errors.items():
+        errors[key] = errors.get(key, 0) + count
+    kinds = summed(((clean(s), clean(k)), n) for (s, k), n in errors.items())
+    for (stage, kind), number in kinds.items():
+        yield Number("errors_total", {"stage": stage, "type": kind}, number)
     rows = summed(
         ((clean(route), clean(method), str(code)), requests)
         for (route, method, code), requests in totals.requests.items()

@@ -17,6 +17,7 @@ from servewatch.labels.inbox import Feedback
 from servewatch.monitor.kpis import Kpi
 from servewatch.monitor.performance import Performance
 from servewatch.monitor.report import Distance, StreamReport
+from servewatch.record.stage_runs import fold_stages
 from servewatch.record.totals import LATENCIES
 from servewatch.sketch.window import Window
 from tests.expose.collector import Control
@@ -92,6 +93,12 @@ def busy(name: str = "demand", seed: int = 7, streams: int = 40) -> Given:
     totals.count_error("ValueError")
     totals.failures.update(timeouts=21, disconnects=22, rejected=23, retries=24)
     totals.count_fallback("model too slow", is_lone=False)
+    for stage in ("encode", "enc\x00ode", "inference", "request"):
+        took = -1 if stage == "request" else int(rng.integers(10**9))
+        waited = -1 if stage == "encode" else int(rng.integers(10**9))
+        run = (stage, took, 3, "ValueError", 2, waited, 5 * 10**8, 7)
+        fold_stages([run] * 3, window, totals)
+    totals.drop_stages(6)
     return source
 
 

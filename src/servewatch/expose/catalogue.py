@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from servewatch.expose.stage_families import STAGE_FAMILIES
+
 PREFIX = "servewatch_"
 STATUS_NUMBERS: Mapping[str, int] = {
     "insufficient_data": -1,
@@ -177,6 +179,10 @@ FAMILIES = (
         "Exceptions of a stage, by the name of their type.",
         "stage",
         "type",
+    ),
+    *(_family(name, kind, text, "stage") for name, kind, text in STAGE_FAMILIES),
+    _family(
+        "stages_dropped_total", "counter", "Runs of stages for which there was no room."
     ),
     _family(
         "timeouts_total",

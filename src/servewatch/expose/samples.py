@@ -6,6 +6,7 @@ reason or fault turns up, the lines stay and only the numbers are read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,14 +14,14 @@ import servewatch
 from servewatch.errors import StoreError
 from servewatch.expose.catalogue import GATE_NUMBERS, PREFIX, STATUS_NUMBERS
 from servewatch.expose.formats import series
+from servewatch.expose.histograms import histogram_starts, upto_bounds
 from servewatch.expose.labels import clean, distinct
 from servewatch.expose.source import Source
+from servewatch.expose.stage_lines import StageReading, read_stages, stage_starts
 from servewatch.labels.inbox import COUNTED, Inbox
 from servewatch.monitor.kpis import Kpi
 from servewatch.monitor.report import Report
-from servewatch.record.exemplars import DURATION_BOUNDS
-from servewatch.record.totals import FAILURES
-from servewatch.sketch.latency import BOUNDS
+from servewatch.record.totals import FAILURES, Totals
 
 REQUEST_SERIES = 1000
 INFERENCE = "inference"  # the stage that the model's own errors belong to
@@ -29,9 +30,6 @@ DURATIONS = {
     "first_byte_seconds": "first_byte_seconds",
     "inference_duration_seconds": "inference_seconds",
 }
-BUCKETS = (*map(str, DURATION_BOUNDS), "+Inf")
-HISTOGRAM_LINES = len(BUCKETS) + 2
-_PLACES = [*(BOUNDS.index(bound) for bound in DURATION_BOUNDS), len(BOUNDS)]
 _SINGLE = (
     "drift_status",
     "gate_status",
@@ -51,16 +49,15 @@ _SINGLE = (
     "client_disconnects_total",
     "rejected_total",
     "request_retries_total",
+    "stages_dropped_total",
 )
 _KEYED = {
     "dropped_total": "reason",
     "internal_errors_total": "site",
     "predictions_dropped_total": "reason",
-    "errors_total": "type",
     "labels_total": "outcome",
     "fallbacks_total": "reason",
 }
-_FIXED = {"errors_total": {"stage": INFERENCE}}
 
 
 class Line(NamedTuple):
@@ -83,15 +80,17 @@ class Reading(NamedTuple):
     waiting: Mapping[str, float]
     durations: Sequence[float]
     keyed: tuple[Mapping[str, int], ...]
+    errors: Mapping[tuple[str, str], int]
     requests: Mapping[tuple[str, str, int], int]
     kpis: Mapping[str, Kpi]
+    stages: StageReading
 
     def names(self) -> Hashable:
         """Give all that the lines depend on."""
         keyed = tuple(map(tuple, self.keyed))
         by_family = tuple(self.process), tuple(self.waiting)
-        named = tuple(self.requests), tuple(self.kpis)
-        return self.build, by_family, keyed, named
+        named = tuple(self.errors), tuple(self.requests), tuple(self.kpis)
+        return self.build, by_family, keyed, named, self.stages.names
 
 
 def read(
@@ -120,6 +119,7 @@ def read(
             overflow,
             report.kpis_refused,
             *(totals.failures[kind] for kind in FAILURES),
+            totals.stages_dropped,
         ),
         waiting=_waiting(inbox),
         durations=_durations(source),
@@ -128,12 +128,13 @@ def read(
             dict(accounting["dropped"]),
             dict(totals.internal_errors),
             dict(totals.predictions_dropped),
-            dict(totals.errors),
             {} if inbox is None else {each: inbox.outcomes[each] for each in COUNTED},
             dict(totals.fallbacks),
         ),
+        errors=_errors(totals),
         requests=dict(totals.requests),
         kpis=report.kpis,
+        stages=read_stages(totals),
     )
 
 
@@ -153,13 +154,19 @@ def _waiting(inbox: Inbox | None) -> dict[str, float]:
     }
 
 
+def _errors(totals: Totals) -> Mapping[tuple[str, str], int]:
+    """Give exceptions by stage and type; the model's own are those of inference."""
+    errors = Counter(dict(totals.stage_errors))  # a copy: counted on while we read
+    own = {(INFERENCE, kind): count for kind, count in dict(totals.errors).items()}
+    return Counter(own) + errors
+
+
 def _durations(source: Source) -> list[float]:
     """Give each histogram's counts up to each bound, their count and their sum."""
     lifetime, seconds = source.totals.lifetime, source.totals.seconds
     found: list[float] = []
     for name in DURATIONS.values():
-        upto = lifetime.counts[source.layout.service(name)].cumsum()
-        counts = upto[_PLACES].tolist()
+        counts = upto_bounds(lifetime.counts[source.layout.service(name)])
         found += counts
         found += (counts[-1], seconds.get(name, 0.0))
     return found
@@ -194,24 +201,31 @@ class ServiceLines:
             self._add(name)
         for family, name in DURATIONS.items():
             self.histograms[name] = len(self.lines)
-            self._add_histogram(family)
+            self._add_group(family, histogram_starts(family, {"model": model}))
         for (family, label), counts in zip(_KEYED.items(), reading.keyed, strict=True):
             self._add_keyed(family, (label,), [(clean(key),) for key in counts])
+        kinds = [(clean(stage), clean(kind)) for stage, kind in reading.errors]
+        self._add_keyed("errors_total", ("stage", "type"), kinds)
         rows = [(clean(r), clean(m), str(code)) for r, m, code in reading.requests]
         self._add_keyed("requests_total", ("route", "method", "status"), rows)
         for label in distinct(reading.kpis).values():
-            self._add_summary("kpi", name=label)
+            own = {"model": model, "name": label}
+            starts = [series(f"{PREFIX}kpi_{end}", own) for end in ("count", "sum")]
+            self._add_group("kpi", starts)
+        for family, starts in stage_starts(model, reading.stages.names):
+            self._add_group(family, starts)
 
     def values(self, reading: Reading) -> list[float]:
         """Give the numbers of *reading* but those of the process."""
         found: list[float] = [1.0, *reading.single, *reading.waiting.values()]
         found += reading.durations
         counted = [counts.values() for counts in reading.keyed]
-        counted.append(reading.requests.values())
+        counted += [reading.errors.values(), reading.requests.values()]
         for fold, counts in zip(self._folds, counted, strict=True):
             found += fold.sums(counts)
         for kpi in reading.kpis.values():
             found += (kpi.count, kpi.sum)
+        found += reading.stages.values
         return found
 
     def _add(self, family: str, **labels: str) -> None:
@@ -226,20 +240,12 @@ class ServiceLines:
         self._folds.append(fold)
         for row in fold.rows:
             labels = dict(zip(names, row, strict=True))
-            self._add(family, **_FIXED.get(family, {}), **labels)
+            self._add(family, **labels)
 
-    def _add_summary(self, family: str, **labels: str) -> None:
-        labels["model"] = self.model
-        starts = [series(f"{PREFIX}{family}_{end}", labels) for end in ("count", "sum")]
+    def _add_group(self, family: str, starts: Sequence[str]) -> None:
+        """Add lines that are shown together or not at all."""
         self.lines += [Line(family, start) for start in starts]
         self.sizes.append(len(starts))
-
-    def _add_histogram(self, family: str) -> None:
-        name, own = PREFIX + family, {"model": self.model}
-        starts = [series(f"{name}_bucket", {**own, "le": le}) for le in BUCKETS]
-        starts += [series(f"{name}_count", own), series(f"{name}_sum", own)]
-        self.lines += [Line(family, start) for start in starts]
-        self.sizes.append(HISTOGRAM_LINES)
 
 
 class _Fold:
