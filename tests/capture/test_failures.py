@@ -263,6 +263,15 @@ def test_a_fallback_outside_of_requests_is_an_answer_by_itself(
     assert cells(watch, "fallbacks") == [0, 1]
 
 
+def test_a_fallback_while_requests_are_not_watched_is_told_and_not_judged() -> None:
+    watch = Watching()
+    watch.recorder.armed = False
+    fallback(watch.recorder, "slow")
+
+    assert watch.totals.fallbacks == {"slow": 1}
+    assert cells(watch, "fallbacks") == [0, 0]
+
+
 def test_a_fallback_for_another_watch_is_not_of_this_request() -> None:
     watch, other = Watching(), Watching()
     ask(watch, doing(lambda: fallback(other.recorder, "slow")))

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from servewatch.capture.by_hand import record_by_hand
+from servewatch.capture.fallback import fallback
+from servewatch.capture.model import watched_call
 from servewatch.record.drain import Drain
 from servewatch.record.observation import Call, Exchange, Marks, Outcome
 from servewatch.record.recorder import Recorder
@@ -141,6 +143,17 @@ def test_fallbacks_outside_of_requests_are_answers_beside_the_rows() -> None:
         drain.into(window)
 
     assert cells(window)["fallbacks"] == [5, 1]
+
+
+def test_rows_that_sampling_leaves_out_are_answers_too() -> None:
+    recorder = Recorder()
+    recorder.keep(0.1)
+    model = watched_call(lambda row: row.sum(axis=1), "predict", recorder)
+    for _ in range(200):
+        model(np.array([[1.0, 2.0]]))
+    fallback(recorder, "slow")
+
+    assert cells(drained(recorder, NUMBERS).window)["fallbacks"] == [200, 1]
 
 
 def test_rows_are_no_answers_of_their_own_where_there_are_requests() -> None:

@@ -26,8 +26,10 @@ def fallback(recorder: Recorder, reason: object) -> None:
         if served is not None:
             served.fell_back, served.usual = True, False
         name = str.__str__(reason) if isinstance(reason, str) else ""
+        # Requests that nobody watches must not make of theirs answers by themselves.
+        is_lone = served is None and recorder.armed
         named = 0 < len(name) <= LONGEST
-        recorder.totals.count_fallback(name if named else OTHER, is_lone=served is None)
+        recorder.totals.count_fallback(name if named else OTHER, is_lone=is_lone)
     except Exception:  # noqa: BLE001 - inside a request nothing is raised
         recorder.totals.fault("fallback")
 

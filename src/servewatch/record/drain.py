@@ -72,7 +72,7 @@ class Drain:
             with guarded(self.totals, "count"):
                 for exchanges in in_turns(taken.exchanges):
                     self._services.count_exchanges(exchanges, delta)
-                self._services.count_fallbacks(taken.received, delta)
+                self._services.count_fallbacks(delta)
                 if self.on_served is not None:
                     self.on_served(taken.exchanges)
             if self.examples is not None:

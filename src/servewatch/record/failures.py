@@ -26,7 +26,7 @@ class Failures:
         self._totals, self._cells = totals, cells
         self._tries = Tries()
         self._serves = False  # until there is a request, answers are counted by rows
-        self._told = 0
+        self._told = self._rows = 0
 
     def count(
         self, served: Served, exchanges: Sequence[Sequence[Any]], window: Window
@@ -53,14 +53,16 @@ class Failures:
             hits = found[name]
             window.counts[self._cells(name)] += (len(exchanges) - hits, hits)
 
-    def count_alone(self, rows: int, window: Window) -> None:
+    def count_alone(self, window: Window) -> None:
         """Count the fallbacks outside of requests, each as an answer of its own.
 
-        The others are *rows*, as long as this process has served no request.
+        The others are all rows received, as long as this process served no request.
         """
-        lone = self._totals.lone_fallbacks
+        lone, rows = self._totals.lone_fallbacks, 0
         fresh, self._told = lone - self._told, lone
-        rows = 0 if self._serves else rows
+        if not self._serves:
+            received = self._totals.accounting()["received"]
+            rows, self._rows = received - self._rows, received
         window.counts[self._cells("fallbacks")] += (rows, fresh)
 
 

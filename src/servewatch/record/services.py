@@ -100,9 +100,9 @@ class Services:
                 if call.seconds is not None and call.error is None:
                     note("inference_seconds", call.seconds, trace, at)
 
-    def count_fallbacks(self, rows: int, window: Window) -> None:
-        """Count the answers outside of requests: those of *rows*, and fallbacks."""
-        self._failures.count_alone(rows, window)
+    def count_fallbacks(self, window: Window) -> None:
+        """Count the answers outside of requests: rows, and fallbacks."""
+        self._failures.count_alone(window)
 
     def count_rows(self, rows: Sequence[Row], window: Window) -> None:
         """Count the durations of calls in their lane."""
