@@ -92,10 +92,9 @@ def chosen_places(parts: Sequence[Part]) -> list[int]:
         return list(range(width))
     places = np.arange(width)
     if parts[0].stored is not None and width > MOST_SAMPLED:
-        # Of what is nearly always 0, or never, nothing could depart in few rows.
-        rows = sum(part.rows for part in parts)
-        share = sum(np.asarray(part.stored) for part in parts) / rows
-        ranked = np.argsort(-(share * (1 - share)), kind="stable")[:MOST_SAMPLED]
+        # Of what is nearly always 0 nothing could depart in few rows.
+        stored = sum(np.asarray(part.stored) for part in parts)
+        ranked = np.argsort(-stored, kind="stable")[:MOST_SAMPLED]
         places = np.sort(ranked)
     sample = np.concatenate([_sample(part, places) for part in parts])
     return [int(places[place]) for place in choose(sample)]
