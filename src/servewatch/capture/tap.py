@@ -24,6 +24,8 @@ def tap(recorder: Recorder, name: str, value: Any) -> None:
     try:
         if not recorder.is_ready():
             return
+        if type(name) is not str:
+            name = str(name)
         waiting = recorder.tap_rows
         known = waiting.known
         if known is not None and name not in known:
