@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -84,3 +87,65 @@ def test_no_limit_is_no_number(tmp_path: Path) -> None:
         b"Max open files            unlimited            unlimited            files\n"
     )
     assert "process_max_fds" not in Process(Clock(), str(proc)).numbers()
+
+
+@linux
+def test_a_look_agrees_with_the_kernel() -> None:
+    used = Process().usage()
+    listed = len(list(Path("/proc/self/fd").iterdir())) - 1  # without the folder itself
+    lines = Path("/proc/self/status").read_text().splitlines()
+    status = dict(line.split(":\t", 1) for line in lines)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    assert used.open_files == pytest.approx(listed, abs=1)
+    assert used.open_files_limit == soft
+    assert used.threads == int(status["Threads"])
+    resident = int(status["VmRSS"].split()[0]) * 1024
+    assert used.resident_bytes == pytest.approx(resident, rel=0.05)
+    assert used.peak_bytes == int(status["VmHWM"].split()[0]) * 1024
+    assert used.cpu_seconds == pytest.approx(time.process_time(), abs=0.05)
+
+
+@linux
+def test_files_opened_after_the_first_look_are_counted() -> None:
+    process = Process()
+    before = process.usage().open_files
+    held = [os.dup(0) for _ in range(40)]
+    during = process.usage().open_files
+    for each in held:
+        os.close(each)
+
+    assert before is not None
+    assert during == before + 40
+
+
+def test_switches_are_those_of_all_threads() -> None:
+    process = Process()
+    before = process.usage().switches[0]
+
+    def wait() -> None:
+        for _ in range(200):
+            time.sleep(1e-5)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    thread.join()
+
+    assert process.usage().switches[0] - before >= 200
+
+
+def test_without_proc_a_look_has_what_the_system_calls_say(tmp_path: Path) -> None:
+    process = Process(Clock(), str(tmp_path))
+    used = process.usage()
+
+    assert used.cpu_seconds > 0
+    assert used[3:] == (None,) * 5
+    assert process.available_bytes() is None
+
+
+@linux
+def test_a_meminfo_without_what_is_available_is_not_known(tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal: 5 kB\n")
+
+    assert Process(Clock(), str(tmp_path)).available_bytes() is None
+    assert (Process().available_bytes() or 0) > 2**20

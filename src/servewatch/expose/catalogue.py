@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from servewatch.expose.resource_families import RESOURCE_FAMILIES
 from servewatch.expose.stage_families import STAGE_FAMILIES
 
 PREFIX = "servewatch_"
@@ -253,6 +254,7 @@ FAMILIES = (
     _family("process_start_time_seconds", "gauge", "Start, in Unix seconds."),
     _family("process_open_fds", "gauge", "Open file descriptors."),
     _family("process_max_fds", "gauge", "Most file descriptors that may be open."),
+    *(_family(name, kind, text, *own) for name, kind, text, own in RESOURCE_FAMILIES),
 )
 
 CATALOGUE: Mapping[str, Family] = {family.name: family for family in FAMILIES}
