@@ -17,6 +17,7 @@ from servewatch.capture.messages import App, Message, Receive, Scope, Send
 from servewatch.capture.model import watched_call
 from servewatch.capture.request import RequestScope
 from servewatch.capture.served import LONGEST_KEY
+from servewatch.record.observation import Exchange
 from servewatch.record.recorder import Recorder
 from tests.capture.asked import Watching, a_scope, answered, body, start
 from tests.record.seen import NUMBERS
@@ -124,7 +125,7 @@ def test_without_the_setting_no_key_is_looked_for() -> None:
     watch = Watching()
     ask(watch, saying(*OK), b"a", b"a")
 
-    assert [each[-1] for each in watch.recorder.exchanges] == [None, None]
+    assert [Exchange(*each).marks for each in watch.recorder.exchanges] == [None, None]
     assert cells(watch, "retries") == [2, 0]
 
 
