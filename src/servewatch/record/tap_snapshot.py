@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from servewatch.record import frames
 from servewatch.record.keeping import SNAPSHOT_BYTES, Sampler, unsupported
 from servewatch.record.observation import Snapshot
-from servewatch.record.snapshot import snapshot_features
+from servewatch.record.snapshot import USUAL_BYTES, snapshot_features
 
 KINDS = frozenset({"scipy._spbase", "scipy.spmatrix"})
 _sampler = Sampler()
@@ -36,7 +36,10 @@ def snapshot_tap(value: Any, most: int) -> Snapshot:
     >>> snapshot_tap([[1.0, 2.0]], 8192).rows
     1
     """
-    if frames.known(value) in KINDS:
+    if type(value) is np.ndarray and value.nbytes <= USUAL_BYTES and value.shape:
+        if value.shape[0] <= most:  # no row is drawn
+            return snapshot_features(value, most)
+    elif frames.known(value) in KINDS:
         return _sparse(value, most)
     # In a context of its own: which rows the model's next call keeps must not change.
     return copy_context().run(snapshot_features, value, most, "tap")
