@@ -18,8 +18,8 @@ _NANO = 1e9
 class GcPauses:
     """Counts collections and their time by generation, for the whole process.
 
-    All who `hold` share one callback; the last to `release` takes it out. It costs a
-    collection half a microsecond.
+    All who `hold` share one callback; the last to `release` takes it out. It adds a
+    microsecond to a collection.
 
     >>> pauses = GcPauses.hold()
     >>> unreachable = gc.collect()
