@@ -114,6 +114,7 @@ BAD: list[tuple[str, object]] = [
     ("consumers", [1]),
     ("lineage", ""),
     ("lineage_namespace", ""),
+    ("lineage_token", "two words"),
     ("audit_log", "a\nb"),
     ("state_dir", ""),
     ("state_dir", "labels\0"),

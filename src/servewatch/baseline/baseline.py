@@ -20,6 +20,7 @@ from servewatch.baseline import package
 from servewatch.baseline.build import Build, layout_of
 from servewatch.baseline.describe import as_html, as_lines
 from servewatch.baseline.gather import Gathered, gather
+from servewatch.baseline.model_digest import model_digest
 from servewatch.baseline.notes import notes_of
 from servewatch.baseline.outcomes import Wanted
 from servewatch.baseline.permutation import permutation_influence
@@ -109,7 +110,8 @@ class Baseline:
         wanted = Wanted(task, scores, positive)
         between = Between(taps, pipeline, (train, evaluation))
         build = Build(rows, roles, kinds, segments, wanted, config, tell, between)
-        return _built(build, model, version)
+        digest = None if pipeline is None else model_digest(pipeline)
+        return _built(build, model, version, digest or "")
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Baseline:
@@ -212,11 +214,14 @@ def _ignore(label: str, share: float) -> None:
     """Hear of progress and do nothing."""
 
 
-def _lineage(rows: Gathered, model: str, version: str, code_version: str) -> Lineage:
+def _lineage(
+    rows: Gathered, model: str, version: str, code_version: str, digest: str
+) -> Lineage:
     run = current_run()
     return Lineage(
         model=model,
         version=version,
+        model_digest=digest,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         train_rows=rows.train_rows,
         evaluation_rows=rows.evaluation_rows,
@@ -227,9 +232,10 @@ def _lineage(rows: Gathered, model: str, version: str, code_version: str) -> Lin
     )
 
 
-def _built(build: Build, model: str, version: str) -> Baseline:
+def _built(build: Build, model: str, version: str, digest: str) -> Baseline:
     config, (content, said) = build.config, build.content()
-    lineage = _lineage(build.gathered, model, version, config.code_version)
+    code = config.code_version
+    lineage = _lineage(build.gathered, model, version, code, digest)
     notes = notes_of(content, layout_of(content), config)
     return Baseline(content, lineage, (*notes, *said, *_left_out(build.roles)))
 

@@ -165,7 +165,8 @@ class Content(msgspec.Struct, frozen=True):
 class Lineage(msgspec.Struct, frozen=True):
     """Where the baseline comes from; outside the digest.
 
-    `run_id` is that of the `servewatch.run` it was built in, "" outside of any.
+    `run_id` is that of the `servewatch.run` it was built in, "" outside of any;
+    `model_digest` of the fitted pipeline that was given, "" of none.
     """
 
     model: str = "model"
@@ -177,6 +178,7 @@ class Lineage(msgspec.Struct, frozen=True):
     packages: dict[str, str] = {}
     run_id: str = ""
     code_version: str = ""
+    model_digest: str = ""
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):

@@ -131,6 +131,7 @@ LIMITS: Mapping[str, Limit] = {
     "currency": _written_as(CURRENCY, "three capital letters (ISO 4217)"),
     "lineage": _written_as(FOLDER, "console, a path or an http:// address"),
     "lineage_namespace": NAMED,
+    "lineage_token": _written_as(TOKEN, "visible ASCII characters without blanks"),
     "audit_log": _written_as(FOLDER, "a path, not empty, without control characters"),
     "state_dir": _written_as(FOLDER, "a path, not empty, without control characters"),
     "store": NAMED,
@@ -266,4 +267,4 @@ def _type_in_words(hint: object) -> str:
 
 
 def _shown(name: str, value: object) -> object:
-    return None if name == "token" else value  # a secret stays out of logs
+    return None if name.endswith("token") else value  # a secret stays out of logs

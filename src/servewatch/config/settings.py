@@ -126,6 +126,7 @@ class Config:
     # Where OpenLineage events go: "console", a file's path, or an http:// address.
     lineage: str | None = None
     lineage_namespace: str = "servewatch"
+    lineage_token: str | None = field(default=None, repr=False)  # of that address
     audit_log: str | None = None  # a file that verdicts and changes are appended to
 
     # State. Memory needs nothing; a folder keeps labels over restarts.

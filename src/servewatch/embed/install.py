@@ -24,6 +24,8 @@ class Hosted(Watch, Protocol):
 
     @property
     def exposed(self) -> Exposed: ...
+    def note_loop(self) -> None:
+        """Know the event loop that requests are served in."""
 
 
 def installed_in(app: Any, kind: type[T]) -> T | None:
@@ -94,6 +96,7 @@ def _watching(
 
     Routes that the app added since then are left to it.
     """
+    watch.note_loop()
     _yield_to(host, watch)
     hidden = shadowed(host.routes, watch.own_paths)
     if hidden:

@@ -19,6 +19,7 @@ from servewatch.capture.specials import kind_for
 from servewatch.capture.stand_in import NO_MODEL, StandIn, hold, own, watched
 from servewatch.capture.streams import NOTHING
 from servewatch.config import Config
+from servewatch.embed.around import Around
 from servewatch.embed.cost import OwnCost
 from servewatch.embed.install import add, check_agreement, installed_in
 from servewatch.embed.labels import inbox_for
@@ -30,6 +31,8 @@ from servewatch.embed.parts import (
     tracing_for,
     worker_name,
 )
+from servewatch.embed.pipeline import PipelineFace
+from servewatch.embed.served_model import PARTS, model_in, with_parts
 from servewatch.embed.told import tell_baseline, tell_joined, tell_started
 from servewatch.errors import ConfigError
 from servewatch.expose.app import Exposed
@@ -45,7 +48,7 @@ from servewatch.record.totals import Totals
 from servewatch.sketch.layout import NO_COLUMNS
 
 
-class ServeWatch(StandIn):
+class ServeWatch(PipelineFace, StandIn):
     """A model with its watch: call it as you would call the model.
 
     *model* is any object with predict, predict_proba, transform, decision_function,
@@ -53,7 +56,10 @@ class ServeWatch(StandIn):
     `record`. *baseline* is a `Baseline` or the path of its file; without one latency,
     errors and volumes are watched, and `/drift` says `insufficient_data`. Any field of
     `Config` goes by keyword, such as `block_seconds=10` or the name `model="demand"`;
-    what is not given is read from SERVEWATCH_* here and nowhere else.
+    what is not given is read from SERVEWATCH_* here and nowhere else. What *preprocess*
+    and *postprocess* do around the model are stages; rows are then what *preprocess* is
+    given, and predictions what *postprocess* gives. The steps of a scikit-learn
+    Pipeline are stages by themselves.
 
     Its own names, such as `report` and `config`, go before the model's, all of which
     `watch.model` has. What is copied or pickled is the bare model.
@@ -72,7 +78,7 @@ class ServeWatch(StandIn):
 
     def __new__(cls, model: Any = None, /, **settings: Any) -> Self:
         """Make the watch of a type that has the special methods of the model's."""
-        model = _model_in(model, settings)
+        model = with_parts(model_in(model, settings), settings)
         if model is None:
             kind = type(cls.__name__, (cls,), {"__call__": _call_nothing})
         else:
@@ -89,9 +95,10 @@ class ServeWatch(StandIn):
         **settings: Any,
     ) -> None:
         """Raise `ConfigError` or `BaselineError` where something cannot be used."""
-        model = _model_in(model, settings)
+        model = model_in(model, settings)
         if model is not None and model is settings.get("model"):
             del settings["model"]
+        parts = {part: settings.pop(part, None) for part in PARTS}
         if not isinstance(baseline, Baseline | None):
             baseline = Baseline.load(baseline)
         self.baseline = baseline
@@ -106,6 +113,7 @@ class ServeWatch(StandIn):
         drain = Drain(self.recorder, layout, rng=np.random.default_rng())
         clock = anchored_clock()
         self._inbox = inbox_for(self.config, baseline, clock)
+        worker = self.config.worker or worker_name()
         self.monitor = Monitor(
             config=self.config,
             baseline=baseline,
@@ -113,10 +121,21 @@ class ServeWatch(StandIn):
             drain=drain,
             totals=self.totals,
             clock=clock,
-            worker=self.config.worker or worker_name(),
+            worker=worker,
             inbox=self._inbox,
         )
         self.monitor.own_cost = self._cost.described
+        self._events = Events(self.config.model)
+        self._around = Around(
+            self.config,
+            baseline,
+            self.monitor,
+            drain,
+            self._events,
+            worker=worker,
+            clock=clock,
+        )
+        self.audit = self._around.ledger.audit
         rights = Rights(self.config.token, self.config.metrics_open)
         self.exposed = Exposed(
             self.monitor, rights=rights, prefix=self.config.prefix, clock=time.monotonic
@@ -124,7 +143,6 @@ class ServeWatch(StandIn):
         self.own_paths = self.exposed.own_paths
         self.prediction_id_header = self.config.prediction_id_header
         self.request_id_header = self.config.request_id_header
-        self._events = Events(self.config.model)
         self.monitor.add_listener(self._events.change)
         self._served = served_events(self._events, self.config, drain)
         # Four beats a block at least: rows are filed under the block they came in.
@@ -136,6 +154,8 @@ class ServeWatch(StandIn):
         )
         tell_baseline(self._events, baseline, self.config)
         if model is not None:  # last: what is set from now on is set on the model
+            self._around.serve(model)
+            model = with_parts(model, parts, self.recorder)
             hold(self, model, self.recorder)
             self.model = watched(model, self.recorder)
 
@@ -243,9 +263,15 @@ class ServeWatch(StandIn):
     def close(self) -> None:
         """End the background thread after a last flush; a later row starts it again."""
         self._heartbeat.stop(flush=True)
+        self._around.close()
 
     def _begin(self) -> None:
+        self.note_loop()
         self._heartbeat.start()
+
+    def note_loop(self) -> None:
+        """Watch the event loop that this is called in, if it is called in one."""
+        self._around.note_loop()
 
     def _hasten(self) -> None:
         self._heartbeat.hasten()
@@ -261,6 +287,7 @@ class ServeWatch(StandIn):
         self.exposed.renew()
         if self._served is not None:
             self._served.write()
+        self._around.beat(report)
 
     def __repr__(self) -> str:
         return f"ServeWatch({own(self).get('__wrapped__')!r})"
@@ -269,10 +296,3 @@ class ServeWatch(StandIn):
 def _call_nothing(*_: Any, **__: Any) -> Any:
     """Say what a watch without a model lacks."""
     raise TypeError(NO_MODEL)
-
-
-def _model_in(model: Any, settings: dict[str, Any]) -> Any:
-    """Give the model, also from ServeWatch(model=net), where it is no name."""
-    named = settings.get("model")
-    is_model = model is None and named is not None and not isinstance(named, str)
-    return named if is_model else model

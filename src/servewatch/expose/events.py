@@ -19,6 +19,7 @@ import structlog
 
 from servewatch.expose.measured import Measured
 from servewatch.monitor.detection import Detection
+from servewatch.monitor.incidents import Incident
 from servewatch.monitor.report import Change, GateVerdict, Report, iso
 
 EVENTS: Mapping[str, str] = {
@@ -44,6 +45,7 @@ EVENTS: Mapping[str, str] = {
     "run.finished": "A run ended well, with all that is known of it.",
     "run.failed": "A run ended by an exception, of which only the type is told.",
     "run.undelivered": "A run's metrics could not be written or pushed.",
+    "lineage.failed": "Lineage events could not be delivered; once until they can.",
     "monitor.degraded": "ServeWatch itself is not well; `reasons` say why.",
     "monitor.recovered": "ServeWatch is well again.",
 }
@@ -59,6 +61,7 @@ _LEVELS = {
     "detector.change": "warning",
     "run.failed": "error",
     "run.undelivered": "warning",
+    "lineage.failed": "warning",
     "monitor.degraded": "warning",
 }
 _STATES = {"drift", "warning"}
@@ -93,7 +96,7 @@ class Events:
 
     def change(self, change: Change) -> None:
         """Tell that a stream changed its status."""
-        facts = {
+        facts: dict[str, object] = {
             "stream": change.stream,
             "role": change.role,
             "status": change.status,
@@ -103,6 +106,8 @@ class Events:
             "since": iso(change.since),
             "cause": change.cause_public,
         }
+        if change.incident is not None:
+            facts |= _incident(change.incident)
         for event in self._names(change):
             self.emit(event, at=change.at, **facts)
 
@@ -177,6 +182,23 @@ class Events:
             wrapper_class=structlog.BoundLogger,
             cache_logger_on_first_use=True,
         ).bind()
+
+
+def _incident(incident: Incident) -> dict[str, object]:
+    """Give the card of what a stream belongs to, without values."""
+    card = incident.card
+    examples = card.examples
+    return {
+        "incident": iso(incident.since),
+        "headline": card.headline.public,
+        "departs": card.departs,
+        "slowed": [each.stage for each in card.slowed],
+        "reaches": list(card.impacted),
+        "consumers": list(card.consumers),
+        "changes": list(card.changes),
+        "examples": [each.id for each in examples if each.id is not None],
+        "traces": [each.trace_id for each in examples if each.trace_id is not None],
+    }
 
 
 class _Lines:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Leak(NamedTuple):
-    """A resource that is used more and more: `name` such as memory, since Unix time."""
+    """A resource that is used more and more: `name` such as memory, since Unix time.
+
+    `words` say how fast, since when, and when none is left.
+    """
 
     name: str
     since: float
@@ -30,16 +33,15 @@ def leak_verdicts(leaks: Sequence[Leak], judge: Judge, at: float) -> list[Verdic
     >>> from servewatch.monitor.judging import judge_of
     >>> from servewatch.sketch.layout import NO_COLUMNS
     >>> judge = judge_of(None, NO_COLUMNS, Config())
-    >>> leak_verdicts([Leak("memory", 0.0, "memory grows by 1 MiB/s")], judge, 9.0)[
-    ...     0
-    ... ].cause
-    'memory grows by 1 MiB/s since 1970-01-01 00:00:00 UTC'
+    >>> leak = Leak("memory", 0.0, "memory grows by 10 MB/min since 1970-01-01 00:00")
+    >>> leak_verdicts([leak], judge, 9.0)[0].name
+    'resource/memory'
     """
     return [
         _warning(
             f"resource/{leak.name}",
             "resource",
-            f"{leak.words} since {time_text(leak.since)}",
+            leak.words,
             judge=judge,
             since=leak.since,
             at=at,

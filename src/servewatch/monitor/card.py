@@ -103,7 +103,7 @@ class Card:
         """Give the card as sentences, the first one the headline."""
         found = [self.headline.told(detail=detail)]
         found += [said.told(detail=detail) for said in self.more]
-        if self.source is not None:
+        if detail and self.source is not None:
             found.append(f"it comes from {self.source}")
         if self.departs is not None:
             found.append(self._departure())
@@ -119,7 +119,7 @@ class Card:
         found += [f"at that time: {change}" for change in self.changes]
         if self.impacted:
             found.append(f"reaches {' -> '.join(self.impacted)}")
-        if self.consumers:
+        if detail and self.consumers:
             found.append(f"used by {', '.join(self.consumers)}")
         return found
 
@@ -133,7 +133,10 @@ class Card:
         )
 
     def to_dict(self, *, detail: bool = True) -> dict[str, Any]:
-        """Give plain JSON values; without *detail* none of the data."""
+        """Give plain JSON values.
+
+        Without *detail* none of them is of the data, or names a system outside.
+        """
         return {
             "headline": self.headline.told(detail=detail),
             "lines": self.lines(detail=detail),
@@ -152,8 +155,8 @@ class Card:
             "performance": _performance(self.performance, self.basis),
             "changes": list(self.changes),
             "impacted": list(self.impacted),
-            "consumers": list(self.consumers),
-            "source": self.source,
+            "consumers": list(self.consumers) if detail else [],
+            "source": self.source if detail else None,
             "examples": [each.to_dict() for each in self.examples],
         }
 

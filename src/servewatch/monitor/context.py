@@ -30,6 +30,9 @@ class Context:
 
     `leaks` is asked for resources that are used more and more; `other_model` says that
     the model which serves is not the baseline's, since `started` (Unix seconds).
+    `reasons` is asked why ServeWatch is not well, `told` what else its health has to
+    tell; `resources` and `lineage` are for the Report. Each of `on_block` hears of
+    every sealed block.
     """
 
     def __init__(
@@ -50,6 +53,9 @@ class Context:
         self.leaks: Callable[[], Sequence[Leak]] = tuple
         self.reasons: Callable[[], Sequence[str]] = tuple
         self.told: Callable[[], Mapping[str, Any]] = dict
+        self.resources: Callable[[], Mapping[str, Any]] = dict
+        self.lineage: Callable[[], Mapping[str, Any]] = dict
+        self.on_block: list[Callable[[Window], object]] = []
         self.markers = Markers()
         self.cards = Cards(
             config,

@@ -90,7 +90,7 @@ class Monitor:
             totals,
             n_min=self.judge.n_min,
             kpis=self.kpis,
-            cards=self.context.cards,
+            context=self.context,
             labels=labels if inbox is None else inbox,
         )
         self._reporter.judgement.beside.append(self.context.verdicts)

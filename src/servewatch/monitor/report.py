@@ -156,7 +156,8 @@ class Report:
     `accounting` is received = recorded + sampled_out + dropped + pending, in rows;
     `incidents` groups streams that changed together, with the cause of each; `notes`
     are sentences for people (no time order, season not covered, no baseline ...);
-    `stages` are the pipeline's, since the process started;
+    `stages` are the pipeline's, since the process started, `resources` what the process
+    uses, `lineage` where the model comes from and who uses what it answers;
     `performance` is None where no labels can be compared; `kpis` are the user's own
     numbers by name, and
     `kpis_refused` how many could not be taken.
@@ -173,6 +174,8 @@ class Report:
     streams: Sequence[StreamReport] = ()
     incidents: Sequence[Incident] = ()
     stages: Sequence[StageReport] = ()
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    lineage: Mapping[str, Any] = field(default_factory=dict)
     performance: Performance | None = None
     kpis: Mapping[str, Kpi] = field(default_factory=dict)
     kpis_refused: int = 0
@@ -200,6 +203,8 @@ class Report:
             "streams": [stream.to_dict(detail=detail) for stream in self.streams],
             "incidents": [each.to_dict(detail=detail) for each in self.incidents],
             "stages": [stage.to_dict() for stage in self.stages],
+            "resources": dict(self.resources),
+            "lineage": dict(self.lineage) if detail else {},
             "performance": {}
             if self.performance is None
             else self.performance.to_dict(detail=detail),

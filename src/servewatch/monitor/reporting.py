@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from servewatch.baseline import Baseline
     from servewatch.config import Config
     from servewatch.judge.judge import Judge
-    from servewatch.monitor.cards import Cards
+    from servewatch.monitor.context import Context
     from servewatch.monitor.judgement import Labels
     from servewatch.monitor.kpis import Kpis
     from servewatch.monitor.matter import Error
@@ -67,15 +67,15 @@ class Reporter:
         *,
         n_min: int,
         kpis: Kpis,
-        cards: Cards,
+        context: Context,
         labels: Labels | None = None,
     ) -> None:
         """Report on *baseline*'s columns, if there is one; *n_min* as the judge's.
 
         *labels* knows the labels since deployment, *kpis* the user's own numbers;
-        *cards* tell the cause of what changed.
+        *context* knows what lies beside the counts.
         """
-        self._cards = cards
+        self._context = context
         self._n_min = n_min
         self._labels = labels
         self.judgement = Judgement(config, baseline, labels, totals, n_min=n_min)
@@ -105,6 +105,9 @@ class Reporter:
             self._first = window.start
         self._recent.add(window.start, window.end, window.rows, window.counts)
         self.judgement.add(window, judge)
+        for listener in self._context.on_block:
+            with guarded(self._totals, "listener"):
+                listener(window)
 
     def detect(self, losses: NDArray[np.float64]) -> None:
         """Have the detectors hear of *losses*."""
@@ -119,7 +122,7 @@ class Reporter:
             self._totals,
             n_min=self._n_min,
             kpis=self._kpis,
-            cards=self._cards,
+            context=self._context,
             labels=self._labels,
         )
         again.judgement = self.judgement.renewed()
@@ -157,8 +160,10 @@ class Reporter:
             stale=at - active > self._config.stale_seconds,
             streams=self._streams,
             incidents=self._incidents,
+            resources=self._context.resources(),
+            lineage=self._context.lineage(),
             stages=stage_reports(
-                self._totals.lifetime.stages, judge, self._cards.steps()
+                self._totals.lifetime.stages, judge, self._context.steps()
             ),
             performance=self.judgement.performance(judge, at, is_asked=is_asked),
             kpis=self._kpis.snapshot(),
@@ -200,11 +205,11 @@ class Reporter:
         error: Error | None,
     ) -> list[Incident]:
         """Give the incidents, each with its card; a fault in one costs only that."""
-        told = []
+        told, write = [], self._context.cards.write
         for group in grouped(found, scores):
             card = Card(since=group[0].since, headline=Said.same(group[0].name))
             with guarded(self._totals, "card"):
-                card = self._cards.write(group, judge, verdicts=found, error=error)
+                card = write(group, judge, verdicts=found, error=error)
             worst = "drift" if any(v.status == "drift" for v in group) else "warning"
             names = [verdict.name for verdict in group]
             told.append(Incident(card.since, worst, names, card))

@@ -108,9 +108,13 @@ class LineageEvents:
         *report* is what `Report.to_dict` gives.
         """
         self.begin(at)
-        if self._seen.rows and at - self._told >= LEAST_SECONDS:
+        if self.is_due(at):
             self._told = at
             self._emit("RUNNING", at, report)
+
+    def is_due(self, at: float) -> bool:
+        """Whether `tell` would tell anything at Unix second *at*."""
+        return bool(self._seen.rows) and at - self._told >= LEAST_SECONDS
 
     def end(
         self, report: Mapping[str, Any], at: float, *, failed: str | None = None

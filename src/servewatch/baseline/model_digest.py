@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from servewatch.pipeline.model_state import (
+from servewatch.baseline.model_state import (
     attributes,
     full_name,
     is_ignored,

@@ -45,7 +45,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeRegressor
 
-from servewatch.pipeline.model_digest import fingerprint, model_digest
+from servewatch.baseline.model_digest import fingerprint, model_digest
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(120, 4))
@@ -217,7 +217,7 @@ def test_where_a_generator_stands_does_not_count() -> None:
 
 ELSEWHERE = """
 import sys, joblib
-from servewatch.pipeline.model_digest import model_digest
+from servewatch.baseline.model_digest import model_digest
 
 print(model_digest(joblib.load(sys.argv[1])))
 """
