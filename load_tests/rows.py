@@ -3,6 +3,7 @@
 from load_tests.label_rows import LABELS
 from load_tests.path_rows import REQUEST_PATH
 from load_tests.row import Row
+from load_tests.stage_rows import STAGES
 
 GROUPS: dict[str, tuple[Row, ...]] = {
     "request path": REQUEST_PATH,
@@ -59,6 +60,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         ),
     ),
     "labels": LABELS,
+    "stages": STAGES,
     "read path": (
         Row(
             "distance_speed",

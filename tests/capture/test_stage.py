@@ -11,6 +11,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,9 +19,12 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, TraceIdRatioBased
 from opentelemetry.trace import StatusCode
 
+from servewatch.capture.asgi import ServeWatchMiddleware
+from servewatch.capture.messages import Receive, Scope, Send
 from servewatch.capture.stage import SHARE, Stage
 from servewatch.capture.tracing import Tracing
 from servewatch.record.recorder import Recorder
+from tests.capture.asked import Watching, a_scope, answered, body, start
 from tests.capture.traces import Spans, ids_of, installed, parent_of
 
 
@@ -593,3 +597,69 @@ def test_a_provider_that_fails_costs_only_the_span(
 
     assert len(runs_of(watch.recorder)) == 1
     assert watch.recorder.totals.internal_errors == {"trace": 1}
+
+
+@dataclass
+class TracedWatch(Watching):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.tracing = Tracing(self.recorder, model="demand")
+
+
+def served(requests: int) -> TracedWatch:
+    """Answer requests with three stages each, two of them nested."""
+    watch = TracedWatch()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async with Stage(watch.recorder, "fetch"):
+            await asyncio.sleep(0)
+        with Stage(watch.recorder, "encode"), Stage(watch.recorder, "scale"):
+            pass
+        await send(start(200))
+        await send(body(b"fine"))
+
+    async def main() -> None:
+        asked = [
+            answered(ServeWatchMiddleware(app, watch=watch), a_scope())
+            for _ in range(requests)
+        ]
+        await asyncio.gather(*asked)
+
+    asyncio.run(main())
+    return watch
+
+
+def test_every_stage_of_a_sampled_request_is_one_span_with_its_parent(
+    spans: Spans,
+) -> None:
+    watch = served(20)
+
+    servers = {ids_of(span) for span in spans.servers()}
+    fetched, encoded, scaled = (
+        spans.named(f"stage {name}") for name in ("fetch", "encode", "scale")
+    )
+    assert len(servers) == 20
+    assert sorted(map(str, map(parent_of, fetched))) == sorted(map(str, servers))
+    assert sorted(map(str, map(parent_of, encoded))) == sorted(map(str, servers))
+    assert set(map(parent_of, scaled)) == set(map(ids_of, encoded))
+    assert len(spans.all()) == 80
+    assert len(runs_of(watch.recorder)) == 60
+
+
+def test_no_stage_of_an_unsampled_request_asks_for_a_span(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    begin = Tracing.begin_stage
+
+    def noting(tracing: Tracing, name: str) -> Any:
+        asked.append(name)
+        return begin(tracing, name)
+
+    monkeypatch.setattr(Tracing, "begin_stage", noting)
+    with installed(ALWAYS_OFF) as spans:
+        watch = served(3)
+
+    assert spans.all() == ()
+    assert asked == []
+    assert len(runs_of(watch.recorder)) == 9

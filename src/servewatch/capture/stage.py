@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from servewatch.capture.decorated import decorated
 from servewatch.capture.noted import MOST, SLACK, Noted, counted, error_name, waited
+from servewatch.capture.request import current
+from servewatch.capture.served import Served
 from servewatch.capture.tracing import tracing
 from servewatch.record.guard import guarded
 from servewatch.record.recorder import Recorder
@@ -66,7 +68,7 @@ class Stage:
         """Name a stage whose runs *recorder* takes; nothing is raised."""
         try:
             self._named = recorder.stage_runs.known[name]
-        except (KeyError, TypeError):
+        except Exception:  # noqa: BLE001 - not known; and its own methods may raise
             self._named = recorder.stage_runs.named(name)
         self._recorder = recorder
         self._rows = 0
@@ -201,10 +203,13 @@ class Stage:
         if noted is not None and noted.queued_since is not None:
             noted.queued = waited(noted.queued_since)
         if self._recorder.spans is not None:
-            traced = tracing(self._recorder).begin_stage(self._named.name)
-            if traced is not None:
-                self._noted = noted = noted or Noted()
-                noted.traced = traced
+            request = current()
+            outer = request.traced if type(request) is Served else None
+            if outer is None or outer.trace_id:  # else its trace is not sampled
+                traced = tracing(self._recorder).begin_stage(self._named.name)
+                if traced is not None:
+                    self._noted = noted = noted or Noted()
+                    noted.traced = traced
         return self
 
     def _enter_beside(self) -> Stage:
