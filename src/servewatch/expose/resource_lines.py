@@ -11,7 +11,7 @@ from servewatch.expose.labels import clean
 from servewatch.expose.resource_families import RESOURCE_FAMILIES
 from servewatch.pipeline.resource_readings import Reading
 
-_NAMES = tuple(name for name, *_ in RESOURCE_FAMILIES)
+RESOURCE_NAMES = tuple(name for name, *_ in RESOURCE_FAMILIES)
 
 
 class ResourceLines:
@@ -25,7 +25,7 @@ class ResourceLines:
     def __init__(self, model: str, readings: Sequence[Reading]) -> None:
         """Write *readings* of *model* (a label)."""
         self.model, self.readings = model, readings
-        lines: dict[str, list[str]] = {name: [] for name in _NAMES}
+        lines: dict[str, list[str]] = {name: [] for name in RESOURCE_NAMES}
         for family, labels, value in readings:
             cleaned = {name: clean(text) for name, text in labels.items()}
             start = series(PREFIX + family, {"model": model, **cleaned})
