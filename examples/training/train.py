@@ -81,6 +81,7 @@ def train(run: sw.Run, folder: Path) -> None:
             prediction="predicted",
             timestamp="week",
             ignore=["product"],
+            pipeline=model,
             model="retail-demand",
             version="1",
         )

@@ -51,6 +51,12 @@ def test_the_baseline_and_the_metrics_name_the_run(folder: Path) -> None:
     assert f'run_id="{run_id}"' in (folder / "demand.prom").read_text()
 
 
+def test_the_baseline_knows_what_lies_between_the_steps(folder: Path) -> None:
+    columns = Baseline.load(folder / "retail.baseline.json").profiles
+
+    assert columns["tap:fill/price"].role == "tap"
+
+
 def test_the_model_is_as_good_as_it_says(folder: Path) -> None:
     # The mean of the last four weeks, for a guess, is off by 44.8 % of the units.
     assert events(folder)[-1]["metrics"]["wape"] < 0.448

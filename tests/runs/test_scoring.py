@@ -60,3 +60,26 @@ def test_a_baseline_may_be_given_by_its_path(
     baseline.save(tmp_path / "b.json")
 
     assert scored(tmp_path / "b.json", 0.0).facts().baseline == baseline.digest
+
+
+def test_a_tap_that_the_baseline_knows_is_judged() -> None:
+    rng = np.random.default_rng(5)
+    price = rng.normal(size=4000)
+    known = sw.Baseline.build(
+        {"price": price, "said": 2 * price},
+        prediction="said",
+        taps={"encoded": rng.normal(size=(4000, 2))},
+    )
+    with sw.run("score", job="nightly", baseline=known) as run:
+        for _ in range(10):
+            price = rng.normal(size=500)
+            run.tap("encoded", rng.normal([0.0, 2.0], size=(500, 2)))
+            run.tap("another", rng.normal(size=(500, 2)) + 2.0)
+            run.record(price[:, None], 2 * price)
+    facts = run.facts()
+
+    assert facts.taps["encoded"].rows == facts.taps["another"].rows == 5000
+    assert facts.drift == "drift"
+    # `dataset` is the evidence of all streams together.
+    found = {name.partition("/")[0] for name in facts.drifting}
+    assert "tap:encoded" in found <= {"tap:encoded", "dataset"}

@@ -50,3 +50,14 @@ def test_of_a_large_table_a_sample_says_how_much_is_missing() -> None:
     assert found.rows == 100_000
     # 8,192 rows drawn of it: six standard errors are 0.029.
     assert found.missing == pytest.approx(0.25, abs=0.03)
+
+
+def test_a_sparse_matrix_is_never_made_dense() -> None:
+    # As an array it would take 40 TB.
+    matrix = sparse.csr_matrix(
+        ([1.0, NAN, INF, 2.0], ([0, 1, 2, 3], [0, 1, 2, 3])), shape=(5000, 10**9)
+    )
+    taps = Taps()
+    taps.note("encoded", matrix)
+
+    assert taps.facts()["encoded"] == TapFacts(5000, 1 / 5e12, 1 / 5e12)

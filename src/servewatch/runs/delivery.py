@@ -51,7 +51,7 @@ class Delivery:
         """Give what delivers the metrics of *job*'s runs of *kind*."""
         places: dict[str, Callable[[bytes], None]] = {}
         if textfile is not None:
-            path = _checked(Path(textfile))
+            path = _checked(Path(textfile)).absolute()  # jobs change their folder
             places["textfile"] = lambda text: write(path, text)
         if pushgateway is not None:
             address = group_address(pushgateway, job=job, kind=kind)

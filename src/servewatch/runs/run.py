@@ -170,17 +170,16 @@ class Run:
         return RunStage(self.recorder, name, rows, meter, ended)
 
     def tap(self, name: str, value: Any) -> None:
-        """Look at a table between two steps: how many rows, what of it is missing."""
+        """Look at a table between steps; a baseline that knows the tap judges it."""
         with guarded(self._totals, "tap"):
+            if self.scoring is not None:
+                self.scoring.tap(name, value)
             known = self._tally.taps.note(name, value)
             told = self._tally.taps.facts()[known]
             self._telling.tap(known, told, at=self._clock())
 
     def record(self, features: Any, prediction: Any) -> None:
-        """Have rows and predictions judged against the run's baseline, and counted.
-
-        Without one they are not even counted: say `rows` then.
-        """
+        """Have rows judged against the run's baseline; without one nothing is done."""
         if self.scoring is not None:
             self.scoring.watch.record(features, prediction)
 

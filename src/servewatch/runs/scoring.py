@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from servewatch.baseline import Baseline
+from servewatch.capture.tap import tap
 from servewatch.embed import ServeWatch
 
 
@@ -28,6 +29,10 @@ class Scoring:
     def __init__(self, baseline: Baseline, **settings: Any) -> None:
         """Judge against *baseline*; *settings* are fields of `Config`."""
         self.watch = ServeWatch(baseline=baseline, **settings)
+
+    def tap(self, name: str, value: Any) -> None:
+        """Have a table between two steps judged, where the baseline knows the tap."""
+        tap(self.watch.recorder, name, value)
 
     @property
     def rows(self) -> int:

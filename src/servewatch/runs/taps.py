@@ -6,8 +6,10 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from servewatch.record.snapshot import snapshot_features
+from servewatch.record.observation import Snapshot
+from servewatch.record.tap_snapshot import SparseRows, snapshot_tap
 from servewatch.record.unpack import stack
 from servewatch.runs.facts import TapFacts
 from servewatch.sketch.encode import to_numbers
@@ -37,15 +39,8 @@ class Taps:
 
         Raises whatever an odd value raises.
         """
-        snapshot = snapshot_features(value, BATCH_ROWS)
-        counted = [snapshot.total, 0, 0, 0]
-        if snapshot.form != "unsupported" and snapshot.rows:
-            for values in stack([snapshot]).columns:
-                numbers, odd = to_numbers(values)
-                counted[1] += numbers.size
-                # What is no number at all, such as text, is there all the same.
-                counted[2] += int(np.count_nonzero(np.isnan(numbers))) - odd.size
-                counted[3] += int(np.count_nonzero(np.isinf(numbers)))
+        snapshot = snapshot_tap(value, BATCH_ROWS)
+        counted = [snapshot.total, *_counts(snapshot)]
         with self._lock:
             known = name if name in self._counts or len(self._counts) < TAPS else OTHER
             before = self._counts.get(known, [0, 0, 0, 0])
@@ -64,3 +59,28 @@ class Taps:
             )
             for name, (rows, values, missing, nonfinite) in counts.items()
         }
+
+
+def _counts(snapshot: Snapshot) -> tuple[int, int, int]:
+    """Give how many values there are, how many are missing, and how many infinite."""
+    if snapshot.form == "unsupported" or not snapshot.rows:
+        return 0, 0, 0
+    if isinstance(snapshot.data, SparseRows):
+        stored, rows = snapshot.data, snapshot.rows
+        missing, infinite = _odd(stored.values)
+        return rows * stored.width, missing, infinite
+    size = missing = infinite = 0
+    for values in stack([snapshot]).columns:
+        numbers, wrong = to_numbers(values)
+        nans, infinities = _odd(numbers)
+        size += numbers.size
+        # What is no number at all, such as text, is there all the same.
+        missing += nans - wrong.size
+        infinite += infinities
+    return size, missing, infinite
+
+
+def _odd(numbers: NDArray[Any]) -> tuple[int, int]:
+    """Give how many numbers are NaN, and how many infinite."""
+    nans, infinities = np.isnan(numbers), np.isinf(numbers)
+    return int(np.count_nonzero(nans)), int(np.count_nonzero(infinities))
