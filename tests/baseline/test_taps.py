@@ -113,8 +113,9 @@ def test_a_tap_counts_what_the_step_makes_of_all_rows() -> None:
     found = tapped(build(pipeline=pipe), "scale")
 
     made = pipe[:3].transform(rows)
+    grains = piped().content.taps[1].grains
     for place, column in enumerate(found.values()):
-        values = made[:, place]
+        values = np.round(made[:, place] / grains[place]) * grains[place]
         edges = getattr(column.bins, "edges", None)
         if edges is None:
             counts = [int((values == level).sum()) for level in column.bins.levels]
@@ -400,8 +401,8 @@ def test_a_difference_tells_stages_and_columns_of_taps() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda c: c["taps"][0].update(places=[0, 0, 1, 2, 3]), "do not ascend"),
-        (lambda c: c["taps"][0].update(places=[0, 1, 2, 3, 9]), "do not ascend"),
+        (lambda c: c["taps"][0].update(places=[0, 0, 1, 2, 3]), "cannot be"),
+        (lambda c: c["taps"][0].update(places=[0, 1, 2, 3, 9]), "cannot be"),
         (lambda c: c["taps"][0].update(name="other"), "named otherwise"),
         (lambda c: c["taps"].pop(), "places for 10 columns"),
         (lambda c: c["columns"].insert(0, c["columns"].pop()), "not the last"),

@@ -163,6 +163,26 @@ def test_a_file_is_replayed_against_a_baseline_with_taps(tmp_path: Any) -> None:
     assert not [change for change in changes if change.change.status in BAD]
 
 
+def test_values_that_differ_in_their_last_digits_are_no_new_ones() -> None:
+    random = np.random.default_rng(12)
+    drawn = random.integers(0, 2, (4000, 1)).repeat(120, axis=1).astype(float)
+    pipe = Pipeline([("scale", StandardScaler()), ("turn", PCA(1)), ("model", None)])
+    made = Baseline.build(drawn, pipeline=pipe.fit(drawn), ordered=True)
+    world = World(made)
+
+    for block in range(20):
+        world.serve(drawn[block * 100 : block * 100 + 100])
+        for place in range(100):  # one request a row, which another kernel multiplies
+            row = drawn[block * 100 + place : block * 100 + place + 1]
+            scaled = row * (1 + 1e-15)
+            tap(world.recorder, "scale", pipe[:1].transform(scaled))
+            tap(world.recorder, "turn", pipe[:2].transform(scaled))
+        world.tick(10.0)
+    world.tick(2.0)
+
+    assert not departed(world)
+
+
 @pytest.mark.nightly
 def test_a_tap_alarms_no_more_often_than_a_feature() -> None:
     alarms = 0

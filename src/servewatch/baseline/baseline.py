@@ -110,8 +110,7 @@ class Baseline:
         wanted = Wanted(task, scores, positive)
         between = Between(taps, pipeline, (train, evaluation))
         build = Build(rows, roles, kinds, segments, wanted, config, tell, between)
-        digest = None if pipeline is None else model_digest(pipeline)
-        return _built(build, model, version, digest or "")
+        return _built(build, model, version)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Baseline:
@@ -232,9 +231,10 @@ def _lineage(
     )
 
 
-def _built(build: Build, model: str, version: str, digest: str) -> Baseline:
+def _built(build: Build, model: str, version: str) -> Baseline:
     config, (content, said) = build.config, build.content()
-    code = config.code_version
+    code, pipeline = config.code_version, build.between.pipeline
+    digest = (None if pipeline is None else model_digest(pipeline)) or ""
     lineage = _lineage(build.gathered, model, version, code, digest)
     notes = notes_of(content, layout_of(content), config)
     return Baseline(content, lineage, (*notes, *said, *_left_out(build.roles)))

@@ -31,6 +31,7 @@ from servewatch.baseline.sample import first_half, keep_codes
 from servewatch.baseline.segments import segment_counts
 from servewatch.baseline.summary import measure_novelty, summarise
 from servewatch.baseline.table import RawColumn
+from servewatch.baseline.tap_grain import grain_of
 from servewatch.baseline.taps import Between, SeenTap
 from servewatch.baseline.timeline import Blocks
 from servewatch.baseline.worst import explain
@@ -42,7 +43,7 @@ from servewatch.sketch.bins import cell, width
 from servewatch.sketch.duplicates import repeats, row_hashes
 from servewatch.sketch.encode import encode
 from servewatch.sketch.layout import Layout
-from servewatch.sketch.taps import Tap
+from servewatch.sketch.taps import Tap, rounded_values
 
 MANY_FEATURES = 500
 FEW_BINS = 10
@@ -150,10 +151,12 @@ class Build:
         """
         tap, group = seen.tap, seen.group
         coded: list[Profiled] = []
-        places: list[int] = []
+        kept: list[tuple[int, float]] = []
         notes: list[str] = []
         self.progress(f"profiling tap {tap.name}", 1.0)
-        for place, (name, raw) in zip(tap.places, seen.columns, strict=True):
+        for place, (name, column) in zip(tap.places, seen.columns, strict=True):
+            grain = grain_of(column)
+            raw = replace(column, values=rounded_values(column.values, grain))
             try:
                 found = _profile(name, raw, group, bins, role="tap")
             except DataError as error:
@@ -161,8 +164,9 @@ class Build:
                 continue
             # Equal rows are told by features alone: hashes of taps would be for nobody.
             coded.append(replace(found, hashes=found.hashes[:0]))
-            places.append(place)
-        return coded, Tap(tap.name, tap.width, tuple(places)), notes
+            kept.append((place, grain))
+        places, grains = zip(*kept, strict=True) if kept else ((), ())
+        return coded, Tap(tap.name, tap.width, places, grains), notes
 
     def _segments(self, served: Sequence[Profiled]) -> tuple[Segment, ...]:
         everything = self.gathered.everything

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from math import inf
 
 from servewatch.baseline.profile import Content
 from servewatch.baseline.tap_choice import MOST_COLUMNS
@@ -31,7 +32,7 @@ def tap_contradictions(content: Content) -> Iterator[str]:
     start = 0
     for tap in content.taps:
         if not _is_whole(tap):
-            yield f"taps: {tap.name[:40]!r} has places that do not ascend"
+            yield f"taps: {tap.name[:40]!r} has places or grains that cannot be"
         own = columns[start : start + len(tap.places)]
         start += len(tap.places)
         if not all(column.name.startswith(tap.column("")) for column in own):
@@ -52,4 +53,6 @@ def _is_whole(tap: Tap) -> bool:
         and all(low < high for low, high in pairwise(places))
         and places[0] >= 0
         and places[-1] < tap.width
+        and len(tap.grains) == len(places)
+        and all(0 <= grain < inf for grain in tap.grains)
     )

@@ -19,7 +19,7 @@ from servewatch.sketch.encode import Values
 from servewatch.sketch.fold import Folder
 from servewatch.sketch.layout import Layout
 from servewatch.sketch.reservoir import Reservoir
-from servewatch.sketch.taps import Tap
+from servewatch.sketch.taps import Tap, rounded, rounded_values
 from servewatch.sketch.window import Window
 
 CHUNK_ROWS = 1024  # stays in the second-level cache
@@ -115,6 +115,7 @@ class _Place:
         self._own_cells = slice(own[0].start, own[-1].stop)
         self._is_numbered = self._names == [str(place) for place in tap.places]
         self._picked = np.array(tap.places, dtype=np.intp)
+        self._grains = np.array(tap.grains, dtype=np.float64)
         self._is_whole = len(tap.places) == tap.width
 
     def refusal(self, snapshot: Snapshot) -> str | None:
@@ -137,6 +138,7 @@ class _Place:
         matrix = self._matrix(snapshots)
         if matrix is not None:
             keys = np.zeros(len(matrix), dtype=np.uint64)
+            matrix = rounded(matrix, self._grains)
             self._folder.fold_matrix(window, matrix, {}, keys)
             return window
         columns = self._named(stack(snapshots), snapshots[0])
@@ -172,14 +174,20 @@ class _Place:
             first.form == "dicts" or self._goes_by_name(first.names)
         ):
             given = dict(zip(stacked.names, columns, strict=True))
-            return {name: given[name] for name in self._names if name in given}
+            return {
+                name: rounded_values(given[name], grain)
+                for name, grain in zip(self._names, self._tap.grains, strict=True)
+                if name in given
+            }
         if first.flat_length is not None and self._tap.width > 1:
             (values,) = columns
             flat = list(values)  # type: ignore[arg-type]
             columns = [flat[k :: self._tap.width] for k in range(self._tap.width)]
         return {
-            name: columns[place]
-            for name, place in zip(self._names, self._tap.places, strict=True)
+            name: rounded_values(columns[place], grain)
+            for name, place, grain in zip(
+                self._names, self._tap.places, self._tap.grains, strict=True
+            )
         }
 
     def _goes_by_name(self, names: tuple[object, ...] | None) -> bool:
