@@ -7,7 +7,6 @@ from then on, and that is all the path ever asks.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, cast
 
 from servewatch.capture.messages import Scope
@@ -22,6 +21,7 @@ from servewatch.capture.traceparent import caller_context
 from servewatch.record.forking import renew_after_fork
 from servewatch.record.observation import Outcome
 from servewatch.record.recorder import Recorder
+from servewatch.record.tracer import installed_tracer
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -173,7 +173,7 @@ class Tracing:
     def _look_up(self) -> Tracer | None:
         """Find the installed provider's tracer, or never ask again."""
         try:
-            self._tracer = _installed()
+            self._tracer = installed_tracer(SCHEMA)
         finally:
             if self._tracer is None:
                 self._recorder.spans = None
@@ -191,15 +191,3 @@ def end_call(
 ) -> None:
     """End the span of a call of *recorder*'s model."""
     tracing(recorder).end_call(traced, error)
-
-
-def _installed() -> Tracer | None:
-    """Give a real provider's tracer; OpenTelemetry is not imported for it."""
-    api = sys.modules.get("opentelemetry.trace")
-    if api is None:
-        return None
-    provider = api.get_tracer_provider()
-    if isinstance(provider, api.ProxyTracerProvider | api.NoOpTracerProvider):
-        return None
-    tracer: Tracer = provider.get_tracer("servewatch", schema_url=SCHEMA)
-    return None if isinstance(tracer, api.NoOpTracer) else tracer

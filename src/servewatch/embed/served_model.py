@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from servewatch.capture.composed import composed
+from servewatch.capture.stand_in import NO_MODEL
 from servewatch.errors import ConfigError
 from servewatch.record.recorder import Recorder
 
@@ -52,6 +53,11 @@ def with_parts(
             remedy="give it: ServeWatch(model, preprocess=clean)",
         )
     return composed(before, model, after, recorder or Recorder())
+
+
+def call_nothing(*_: Any, **__: Any) -> Any:
+    """Say what a watch without a model lacks, by `TypeError`."""
+    raise TypeError(NO_MODEL)
 
 
 def caller_of(model: Any) -> Callable[[Any], Any]:

@@ -13,11 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from servewatch.baseline import Baseline
-from servewatch.capture.by_hand import record_by_hand
-from servewatch.capture.request import RequestScope
 from servewatch.capture.specials import kind_for
-from servewatch.capture.stand_in import NO_MODEL, StandIn, hold, own, watched
-from servewatch.capture.streams import NOTHING
+from servewatch.capture.stand_in import StandIn, hold, own, watched
 from servewatch.config import Config
 from servewatch.embed.around import Around
 from servewatch.embed.cost import OwnCost
@@ -32,13 +29,17 @@ from servewatch.embed.parts import (
     worker_name,
 )
 from servewatch.embed.pipeline import PipelineFace
-from servewatch.embed.served_model import PARTS, model_in, with_parts
+from servewatch.embed.predictions import PredictionsFace
+from servewatch.embed.served_model import (
+    PARTS,
+    call_nothing,
+    model_in,
+    with_parts,
+)
 from servewatch.embed.told import tell_baseline, tell_joined, tell_started
-from servewatch.errors import ConfigError
 from servewatch.expose.app import Exposed
 from servewatch.expose.events import Events
 from servewatch.expose.rights import Rights
-from servewatch.labels.inbox import Answer, Feedback
 from servewatch.monitor.monitor import Monitor
 from servewatch.monitor.report import Report
 from servewatch.record.clock import anchored_clock
@@ -48,7 +49,7 @@ from servewatch.record.totals import Totals
 from servewatch.sketch.layout import NO_COLUMNS
 
 
-class ServeWatch(PipelineFace, StandIn):
+class ServeWatch(PredictionsFace, PipelineFace, StandIn):
     """A model with its watch: call it as you would call the model.
 
     *model* is any object with predict, predict_proba, transform, decision_function,
@@ -80,7 +81,7 @@ class ServeWatch(PipelineFace, StandIn):
         """Make the watch of a type that has the special methods of the model's."""
         model = with_parts(model_in(model, settings), settings)
         if model is None:
-            kind = type(cls.__name__, (cls,), {"__call__": _call_nothing})
+            kind = type(cls.__name__, (cls,), {"__call__": call_nothing})
         else:
             kind = kind_for(cls, model, cls.__name__)
         watch: Self = object.__new__(kind)
@@ -136,6 +137,16 @@ class ServeWatch(PipelineFace, StandIn):
             clock=clock,
         )
         self.audit = self._around.ledger.audit
+        self._expose(drain)
+        tell_baseline(self._events, baseline, self.config)
+        if model is not None:  # last: what is set from now on is set on the model
+            self._around.serve(model)
+            model = with_parts(model, parts, self.recorder)
+            hold(self, model, self.recorder)
+            self.model = watched(model, self.recorder)
+
+    def _expose(self, drain: Drain) -> None:
+        """Make what answers requests and what beats in the background."""
         rights = Rights(self.config.token, self.config.metrics_open)
         self.exposed = Exposed(
             self.monitor, rights=rights, prefix=self.config.prefix, clock=time.monotonic
@@ -152,12 +163,6 @@ class ServeWatch(PipelineFace, StandIn):
             faults=self.totals,
             on_end=self.recorder.rearm,
         )
-        tell_baseline(self._events, baseline, self.config)
-        if model is not None:  # last: what is set from now on is set on the model
-            self._around.serve(model)
-            model = with_parts(model, parts, self.recorder)
-            hold(self, model, self.recorder)
-            self.model = watched(model, self.recorder)
 
     if TYPE_CHECKING:  # its type has it where the model can be called
 
@@ -180,76 +185,6 @@ class ServeWatch(PipelineFace, StandIn):
         first.exposed.join(self.monitor)
         self.exposed, self.own_paths = first.exposed, first.own_paths
         tell_joined(self._events)
-
-    def record(
-        self,
-        features: Any,
-        prediction: Any = NOTHING,
-        *,
-        latency_seconds: float | None = None,
-        at: float | None = None,
-    ) -> None:
-        """Record rows by hand; blocks go by arrival, whatever event time *at* says."""
-        record_by_hand(
-            self.recorder,
-            features,
-            prediction,
-            latency_seconds=latency_seconds,
-            at=at,
-        )
-
-    def request(self, *, id: str) -> RequestScope:  # noqa: A002 - the public name
-        """Give the predictions made inside `with` the caller's own *id*."""
-        return RequestScope(self.recorder, id)
-
-    def feedback(self, id: str, label: Any) -> Answer:  # noqa: A002 - the public name
-        """Take the *label* of a prediction: the truth, whenever it arrives.
-
-        *id* is the answer's `x-prediction-id`, `<id>:<row>` for one row of several, or
-        the caller's own of `request`; a list of labels is those of its rows in order,
-        and the answer is then the first that is no `accepted` or `duplicate`. Each
-        label counts once. With `state_dir` an accepted label is on disk when this
-        returns. Raises `ConfigError` where the baseline has no labels to compare with,
-        and `StoreError` where the disk fails.
-
-        >>> rows = {"x": [1, 2] * 200, "y": [0, 1] * 200, "said": [0, 1] * 200}
-        >>> baseline = Baseline.build(
-        ...     rows, evaluation=rows, target="y", prediction="said"
-        ... )
-        >>> watch = ServeWatch(lambda x: [0], baseline=baseline)
-        >>> with watch.request(id="order-7"):
-        ...     answer = watch([[1]])
-        >>> watch.feedback("order-7", 0).outcome
-        'accepted'
-        >>> watch.feedback("order-7", 1).outcome
-        'conflict'
-        >>> watch.close()
-        """
-        if self._inbox is None:
-            raise ConfigError(
-                "labels cannot be compared with predictions",
-                found="a baseline without labels in its evaluation rows",
-                expected="a baseline built with target=, prediction= and evaluation=",
-                remedy="build it again with the column of labels named as target",
-            )
-        answers = self._inbox.submit([Feedback(id, label)])
-        refused = (a for a in answers if a.outcome not in {"accepted", "duplicate"})
-        return next(refused, answers[0])
-
-    def kpi(self, name: str, value: float, id: str | None = None) -> None:  # noqa: A002 - the public name
-        """Add *value* to the number of your own called *name*, such as "revenue".
-
-        At most 64 names of 1 to 64 characters; nothing is raised, and what is no finite
-        number is counted as refused. *id* says that it belongs to a prediction; that is
-        counted and the id neither looked up nor kept. Takes less than a microsecond.
-
-        >>> watch = ServeWatch()
-        >>> watch.kpi("revenue", 12.5)
-        >>> watch.report().kpis["revenue"].sum
-        12.5
-        >>> watch.close()
-        """
-        self.monitor.kpis.note(name, value, id)
 
     def report(self) -> Report:
         """Give the Report with everything recorded up to now."""
@@ -291,8 +226,3 @@ class ServeWatch(PipelineFace, StandIn):
 
     def __repr__(self) -> str:
         return f"ServeWatch({own(self).get('__wrapped__')!r})"
-
-
-def _call_nothing(*_: Any, **__: Any) -> Any:
-    """Say what a watch without a model lacks."""
-    raise TypeError(NO_MODEL)

@@ -84,23 +84,27 @@ class Judge:
         self.schema_change = SchemaChange(columns, unknown, unknown_gates=unknown_gates)
         self.silence = Silence(rows=self.n_min, seconds=config.horizon_seconds)
         self.envelope = Envelope(streams, config.tolerance_warn, self.height)
+        self.not_judged = np.array([self._is_deaf(stream) for stream in streams])
+        self.gate = Pass(self.panel, config, left_out=self.not_judged)
+        self._guarded = np.array([column.gates for column in columns], dtype=bool)
+        self._begin(streams, cells)
+
+    def _begin(self, streams: Sequence[Stream], cells: int) -> None:
+        """Start with nothing seen."""
         self.on = np.zeros((3, len(streams)), dtype=bool)
         self.dataset = np.zeros(2)
         self.dataset_on = np.zeros(2, dtype=bool)
         self.dataset_since = np.full(2, np.nan)
         # Long enough for the slowest stream that may say ok to have twice its rows.
-        rows = ceil(2 * self.n_min * config.slow_deff)
+        rows = ceil(2 * self.n_min * self.config.slow_deff)
         self.recent, self.recent_labels = (
-            Recent(len(streams), seconds=config.horizon_seconds, rows=rows)
+            Recent(len(streams), seconds=self.config.horizon_seconds, rows=rows)
             for _ in range(2)
         )
         self._by_labels = np.array([s.family == "performance" for s in streams])
         self.blocks = 0
         self.drifts_elsewhere = False
-        self._guarded = np.array([column.gates for column in columns], dtype=bool)
         self._counts_in = np.array([stream.gates for stream in streams], dtype=float)
-        self.not_judged = np.array([self._is_deaf(stream) for stream in streams])
-        self.gate = Pass(self.panel, config, left_out=self.not_judged)
         self.learned = np.zeros(cells, dtype=np.int64)
         self._learns = {k: s for k, s in enumerate(streams) if s.learns}
         self._learning = list(self._learns)

@@ -70,6 +70,19 @@ class Context:
         """Note that *what* was deployed or changed just now."""
         self.markers.add(self._clock(), what)
 
+    def health(
+        self, reasons: Sequence[str], own: Mapping[str, object]
+    ) -> dict[str, Any]:
+        """Give ServeWatch's own state with the *reasons* why it is not well."""
+        found = [*reasons, *self.reasons()]
+        return {
+            "status": "degraded" if found else "ok",
+            "reasons": found,
+            **own,
+            "baseline": None if self._baseline is None else self._baseline.digest,
+            **self.told(),
+        }
+
     def verdicts(self, judge: Judge, at: float) -> list[Verdict]:
         """Give the warnings as of *at*, the end of *judge*'s last block."""
         return [

@@ -83,17 +83,7 @@ class Monitor:
             sealed=lambda: self._store.sealed(0),
             clock=clock,
         )
-        self._reporter = Reporter(
-            config,
-            baseline,
-            self.layout,
-            totals,
-            n_min=self.judge.n_min,
-            kpis=self.kpis,
-            context=self.context,
-            labels=labels if inbox is None else inbox,
-        )
-        self._reporter.judgement.beside.append(self.context.verdicts)
+        self._reporter = self._reporting(labels if inbox is None else inbox)
         self._changes = Changes(totals)
         self._number: int | None = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
@@ -110,6 +100,20 @@ class Monitor:
         self._health = Health(totals, self._active)
         self._resume()
         renew_after_fork(self)
+
+    def _reporting(self, labels: Labels | None) -> Reporter:
+        reporter = Reporter(
+            self.config,
+            self.baseline,
+            self.layout,
+            self.totals,
+            n_min=self.judge.n_min,
+            kpis=self.kpis,
+            context=self.context,
+            labels=labels,
+        )
+        reporter.judgement.beside.append(self.context.verdicts)
+        return reporter
 
     def _resume(self) -> None:
         """Go on from what the store holds."""
@@ -283,17 +287,11 @@ class Monitor:
 
         `overhead` is what it costs: see `own_cost`, which whoever beats provides.
         """
-        reasons = [*self._health.reasons(self._clock()), *self.context.reasons()]
+        reasons = self._health.reasons(self._clock())
         if self.inbox is not None and self.inbox.failure is not None:
             reasons.append("labels cannot be stored")
-        return {
-            "status": "degraded" if reasons else "ok",
-            "reasons": reasons,
-            "overhead": dict(self.own_cost()),
-            "blocks": self.judge.blocks,
-            "baseline": None if self.baseline is None else self.baseline.digest,
-            **self.context.told(),
-        }
+        own = {"overhead": dict(self.own_cost()), "blocks": self.judge.blocks}
+        return self.context.health(reasons, own)
 
     def reading(self) -> AbstractContextManager[object]:
         """Hold the judge still while a block with `with` reads it."""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from servewatch.capture.semantics import SCHEMA
 from servewatch.capture.span import Facts, Traced
-
-if TYPE_CHECKING:
-    from opentelemetry.trace import Tracer
+from servewatch.record.tracer import installed_tracer
 
 
 class RootSpan:
@@ -24,7 +20,7 @@ class RootSpan:
 
     def __init__(self, name: str, facts: Facts) -> None:
         """Open the span as a child of the current one, should there be any."""
-        tracer = _tracer()
+        tracer = installed_tracer(SCHEMA)
         self._traced: Traced | None = None
         if tracer is not None:
             self._traced = Traced(tracer.start_span(name, attributes=facts))
@@ -48,14 +44,3 @@ class RootSpan:
                 traced.describe(facts, error)
             finally:
                 traced.span.end()
-
-
-def _tracer() -> Tracer | None:
-    api = sys.modules.get("opentelemetry.trace")
-    if api is None:
-        return None
-    provider = api.get_tracer_provider()
-    if isinstance(provider, api.ProxyTracerProvider | api.NoOpTracerProvider):
-        return None
-    tracer: Tracer = provider.get_tracer("servewatch", schema_url=SCHEMA)
-    return None if isinstance(tracer, api.NoOpTracer) else tracer
