@@ -50,7 +50,7 @@ def test_ten_megabytes_a_minute_are_found_within_ten_minutes(
 @pytest.mark.parametrize("days", sizes(20, 1112))  # ten thousand of all kinds
 @pytest.mark.parametrize("kind", KINDS)
 def test_healthy_days_are_silent(kind: str, days: int) -> None:
-    rng = np.random.default_rng([sorted(KINDS).index(kind), 7])
+    rng = np.random.default_rng([sorted(KINDS).index(kind), 4711])
     for _ in range(days):
         growth = Growth(MEMORY)
         for minute, low in enumerate(a_day(kind, rng)):
@@ -107,6 +107,24 @@ def test_a_slow_leak_is_found_within_a_day() -> None:
 
     assert leak is not None
     assert leak.per_second == pytest.approx(6 * MB / 3600, rel=0.01)
+
+
+def test_loads_that_stay_every_two_hours_are_no_leak() -> None:
+    growth = Growth(MEMORY)
+    for look in range(int(24 * 3600 / LOOK_SECONDS)):
+        at = look * LOOK_SECONDS
+        growth.note(at, 500 * MB + 700 * MB * ((at + 600) // SPANS[-1]))
+
+        assert growth.leak(None) is None
+
+
+def test_what_an_hourly_job_leaves_behind_is_a_leak() -> None:
+    growth = Growth(MEMORY)
+    for look in range(int(24 * 3600 / LOOK_SECONDS)):
+        at = look * LOOK_SECONDS
+        growth.note(at, 500 * MB + 20 * MB * (at // 3600) + 1.0 * MB * (at // 600))
+
+    assert growth.leak(None) is not None
 
 
 def test_what_would_take_more_than_a_month_to_matter_is_silent() -> None:

@@ -7,6 +7,7 @@ Something grows without end where eight windows in a row
 * rise one after the other, and evenly: no step is under 0.5 or over 1.7 of their mean,
 * do not level off: the last three steps make up 0.8 of the first three or more, and all
   of them on average 0.8 of what steps just before them usually were,
+* do not come in a few jumps: of the windows a fifth as long no step is over a quarter,
 * begin at or above all that the 33 hours before had seen, so that what goes up and
   down again is known after its first time,
 * rise by something that matters: by `least` in all, and what room is left would be
@@ -31,6 +32,7 @@ KEPT = 16
 SPANS = (60.0, 300.0, 1500.0, 7500.0)  # seconds; each a multiple of the one before
 LEAST_STEP, MOST_STEP = 0.5, 1.7
 LASTING = 0.8
+MOST_JUMP = 0.25
 STALLED = 0.25  # of the pace: below this, over the last windows, growth has ended
 STALLED_WINDOWS = 4
 HORIZON_SECONDS = 30 * 86400.0
@@ -79,6 +81,18 @@ def rise(windows: Sequence[Low], record: float, least: float) -> float | None:
         return None
     earlier = [after.low - before.low for before, after in pairwise(windows[: 1 - RUN])]
     return None if earlier and mean < LASTING * median(earlier) else total
+
+
+def is_stairs(windows: Sequence[Low]) -> bool:
+    """Whether one step makes up more than a quarter of the rise of *windows*.
+
+    >>> is_stairs([Low(k, k // 4 * 10.0, 0.0) for k in range(16)])
+    True
+    >>> is_stairs([Low(k, k * 10.0, 0.0) for k in range(16)])
+    False
+    """
+    steps = [after.low - before.low for before, after in pairwise(windows)]
+    return max(steps, default=0.0) > MOST_JUMP * sum(steps)
 
 
 def has_stalled(windows: Sequence[Low], pace: float) -> bool:
@@ -141,6 +155,9 @@ class Growth:
             return
         began = windows[-RUN].number * scale.span
         total = rise(windows, self._record(scale, began), self._least)
+        place = self._scales.index(scale)
+        if place and is_stairs(list(self._scales[place - 1].windows)):
+            return
         if total is not None:
             self._found = _Found(scale, began, total / (RUN - 1))
 
