@@ -37,6 +37,7 @@ from servewatch.expose.labels import clean, distinct
 from servewatch.expose.source import Source
 from servewatch.labels.fairness import Fairness
 from servewatch.monitor.report import Report, StreamReport
+from servewatch.pipeline.resource_readings import Reading
 from servewatch.record.exemplars import DURATION_BOUNDS
 from servewatch.record.exemplars import Exemplar as Kept
 from servewatch.record.totals import Totals
@@ -118,6 +119,8 @@ class Control(Collector):
             process = (Number(name, {}, v) for name, v in self._process().items())
             for number in chain(process, service(source, source.latest)):
                 yield label, number
+        looked = [(each, resources(source.readings)) for each, source in owned]
+        yield from in_turns(looked)
         for numbers in (performance, streams):
             yield from in_turns([(each, numbers(s.latest)) for each, s in owned])
 
@@ -194,6 +197,7 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations | Sum
     yield Number("recorded_rows_total", {}, accounting["recorded"])
     yield Number("sampled_out_total", {}, accounting["sampled_out"])
     yield Number("pending_rows", {}, accounting["pending"])
+    yield Number("taps_dropped_total", {}, totals.taps_dropped)
     yield Number("odd_latencies_total", {}, totals.odd_latencies)
     yield Number("overhead_seconds_total", {}, totals.overhead_seconds)
     yield Number("path_seconds_total", {}, totals.path_seconds)
@@ -259,6 +263,8 @@ def keyed(source: Source, dropped: Mapping[str, int]) -> Iterator[Number | Summa
         ("dropped_total", "reason", dropped),
         ("internal_errors_total", "site", totals.internal_errors),
         ("predictions_dropped_total", "reason", totals.predictions_dropped),
+        ("taps_refused_total", "reason", totals.taps_refused),
+        ("unknown_taps_total", "tap", totals.unknown_taps),
     ):
         reasons = summed(((clean(k),), n) for k, n in counts.items())
         for reason, number in reasons.items():
@@ -333,6 +339,13 @@ def performance(report: Report) -> Iterator[Number]:
             if value is not None:
                 labels = {"metric": name, "window": window, "bound": bound}
                 yield Number("performance_bound", labels, value)
+
+
+def resources(readings: Sequence[Reading]) -> Iterator[Number]:
+    for family in FAMILIES:
+        for name, labels, value in readings:
+            if PREFIX + name == family.name:
+                yield Number(name, {k: clean(v) for k, v in labels.items()}, value)
 
 
 def fairness(segments: Sequence[Fairness]) -> Iterator[Number]:

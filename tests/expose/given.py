@@ -21,6 +21,7 @@ from servewatch.monitor.report import (
     StreamReport,
 )
 from servewatch.monitor.service import service_streams
+from servewatch.pipeline.resource_readings import Reading
 from servewatch.record.totals import Totals
 from servewatch.sketch.layout import NO_COLUMNS, Layout
 from servewatch.store.protocol import Sealed
@@ -92,6 +93,7 @@ class Given:
     sealed: list[Sealed] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     inbox: Inbox | None = None
+    readings: Sequence[Reading] = ()
 
     @property
     def judge(self) -> Judge:

@@ -17,6 +17,7 @@ from servewatch.labels.inbox import Feedback
 from servewatch.monitor.kpis import Kpi
 from servewatch.monitor.performance import Performance
 from servewatch.monitor.report import Distance, StreamReport
+from servewatch.pipeline.resource_readings import Reading
 from servewatch.record.stage_runs import fold_stages
 from servewatch.record.totals import LATENCIES
 from servewatch.sketch.window import Window
@@ -70,6 +71,7 @@ def busy(name: str = "demand", seed: int = 7, streams: int = 40) -> Given:
         ),
         Config(model=name),
         inbox=inbox("a", "b"),
+        readings=looked_at(rng),
     )
     assert source.inbox is not None
     source.inbox.submit([Feedback("a", "yes"), Feedback("c", "yes")])
@@ -90,6 +92,8 @@ def busy(name: str = "demand", seed: int = 7, streams: int = 40) -> Given:
     totals.drop("schema", 2)
     totals.fault("drain")
     totals.predictions_dropped["shape"] = 5
+    totals.taps_dropped, totals.taps_refused["shape"] = 8, 6
+    totals.unknown_taps["scaled"] = 7
     totals.count_error("ValueError")
     totals.failures.update(timeouts=21, disconnects=22, rejected=23, retries=24)
     totals.count_fallback("model too slow", is_lone=False)
@@ -100,6 +104,17 @@ def busy(name: str = "demand", seed: int = 7, streams: int = 40) -> Given:
         fold_stages([run] * 3, window, totals)
     totals.drop_stages(6)
     return source
+
+
+def looked_at(rng: np.random.Generator, gpus: int = 2) -> list[Reading]:
+    readings = [
+        Reading("cost_total", {"currency": "EUR"}, float(rng.random())),
+        Reading("process_threads", {}, 7.0),
+    ]
+    for gpu in range(gpus):
+        labels = {"gpu": str(gpu), "uuid": f"GPU-\x00{gpu}"}
+        readings.append(Reading("gpu_power_watts", labels, float(rng.gamma(9, 1e5))))
+    return readings
 
 
 def _stream(rng: np.random.Generator, place: int) -> StreamReport:
@@ -148,6 +163,16 @@ def test_with_more_requests_than_are_shown() -> None:
         for route in range(1500):
             source.totals.requests[f"/{route}", "GET", 200] = route
     ours, control = both("", *sources)
+    assert ours == control
+
+
+@in_both
+def test_with_more_resources_than_are_shown(accept: str) -> None:
+    rng = np.random.default_rng(1)
+    sources = [busy(name, streams=2) for name in "abc"]
+    for source in sources:
+        source.readings = looked_at(rng, gpus=2000)
+    ours, control = both(accept, *sources)
     assert ours == control
 
 
@@ -230,6 +255,17 @@ def test_a_block_that_was_judged_shows(accept: str) -> None:
         first, *others = source.latest.streams
         streams = [*others, replace(first, **change)]
         source.latest = replace(source.latest, streams=streams)
+        control = Control([source], process).render(accept)
+        assert exposition.render(accept)[0] == control
+
+
+@in_both
+def test_another_look_at_resources_shows(accept: str) -> None:
+    source = busy()
+    exposition = Exposition(lambda: [source], process)
+    exposition.render(accept)
+    for readings in (looked_at(np.random.default_rng(2), gpus=5), []):
+        source.readings = readings
         control = Control([source], process).render(accept)
         assert exposition.render(accept)[0] == control
 

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from servewatch.baseline.performance_streams import performance_streams
 from servewatch.baseline.profile import ColumnProfile, Content, Dependence
-from servewatch.baseline.streams import name_of, streams
+from servewatch.baseline.streams import streams
 from servewatch.judge.dependence import DISJOINT_WINDOWS, design_effect
 from servewatch.judge.evidence import MARGIN_NATS, Evidence, blocks_per_alarm
 from servewatch.judge.guards import ENVELOPE_BLOCKS, ENVELOPE_DEFF, MOSTLY
 from servewatch.judge.panel import WARN, Panel
+from servewatch.judge.stream import stream_name
 from servewatch.sketch.bins import SPECIALS, cell
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ def temper(
     columns = [
         msgspec.structs.replace(
             profile,
-            values=found.get(name_of(profile)),
-            missing=found.get(name_of(profile, "missing")),
+            values=found.get(stream_name(profile.name)),
+            missing=found.get(stream_name(profile.name, "missing")),
         )
         for profile in draft.columns
     ]
@@ -230,7 +231,7 @@ def _with_envelopes(
     by_name = {stream.name: stream for stream in streams(content, layout, config)}
     columns = []
     for profile in content.columns:
-        stream = by_name.get(name_of(profile))
+        stream = by_name.get(stream_name(profile.name))
         effect = profile.values.design_effect if profile.values else 1.0
         envelope: dict[str, tuple[float, ...]] = {}
         if stream is not None and profile.name in blocks and effect > ENVELOPE_DEFF:

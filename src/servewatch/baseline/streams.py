@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from servewatch.baseline.words import value_words
 from servewatch.judge.guards import ENVELOPE_DEFF, Watched
-from servewatch.judge.stream import ESCAPE, QUALITY, Family, Stream, stream_name
+from servewatch.judge.stream import Family, Stream, stream_name
 from servewatch.judge.witness import WitnessSets, value_sets
 from servewatch.sketch.bins import SPECIALS, CategoryBins, EdgeBins, cell, width
 
@@ -36,15 +36,6 @@ def streams(content: Content, layout: Layout, config: Config) -> tuple[Stream, .
     for profile in ranked:
         found.extend(_ColumnStreams(profile, layout, config).all())
     return tuple(found)
-
-
-def name_of(profile: ColumnProfile, family: Family = "values") -> str:
-    """Name a stream of *profile*: one of a tap has the prefix that is kept for taps."""
-    if profile.role != "tap":
-        return stream_name(profile.name, family)
-    ends = tuple(f"/{quality}" for quality in QUALITY)
-    name = ESCAPE + profile.name if profile.name.endswith(ends) else profile.name
-    return name if family == "values" else f"{name}/{family}"
 
 
 def watched(content: Content, layout: Layout, config: Config) -> tuple[Watched, ...]:
@@ -158,7 +149,7 @@ class _ColumnStreams:
         gates = self._gates()
         known_hits, known_rows = self._known(sets, hits, valid)
         return Stream(
-            name=name_of(self.profile),
+            name=stream_name(self.profile.name),
             role=self.profile.role,
             family="values",
             column=self.profile.name,
@@ -227,7 +218,7 @@ class _ColumnStreams:
         tempered = family == "missing"
         hits = members @ self.counts
         return Stream(
-            name=name_of(self.profile, family),
+            name=stream_name(self.profile.name, family),
             column=self.profile.name,
             role=self.profile.role,
             family=family,

@@ -63,6 +63,7 @@ class Around:
         context.told = self._told
         context.lineage = self._lineage
         context.resources = self.resources.described
+        context.readings = self.resources.readings
         spans = DriftSpans(config.model, config.model_version, traces=traces_of)
         monitor.add_listener(spans.change)
 

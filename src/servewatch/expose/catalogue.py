@@ -170,6 +170,23 @@ FAMILIES = (
         "reason",
     ),
     _family(
+        "taps_dropped_total",
+        "counter",
+        "Rows seen at taps that found no room to wait.",
+    ),
+    _family(
+        "taps_refused_total",
+        "counter",
+        "Rows seen at taps that could not be counted, by reason.",
+        "reason",
+    ),
+    _family(
+        "unknown_taps_total",
+        "counter",
+        "Rows seen at taps that the baseline does not know.",
+        "tap",
+    ),
+    _family(
         "odd_latencies_total",
         "counter",
         "Latencies given by hand that are no finite number from 0 on.",

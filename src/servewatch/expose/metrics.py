@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
-from servewatch.expose.cap import shown_in_turns, shown_whole
+from servewatch.expose.cap import Families, shown_in_turns, shown_whole
 from servewatch.expose.catalogue import PREFIX
 from servewatch.expose.formats import (
     PLAIN_BELOW,
@@ -22,6 +22,7 @@ from servewatch.expose.formats import (
 )
 from servewatch.expose.labels import distinct
 from servewatch.expose.performance_lines import PERFORMANCE_FAMILIES, PerformanceLines
+from servewatch.expose.resource_lines import RESOURCE_NAMES, ResourceLines
 from servewatch.expose.samples import Line, Reading, ServiceLines, read
 from servewatch.expose.source import Source
 from servewatch.expose.stream_lines import STREAM_FAMILIES, StreamLines
@@ -32,7 +33,8 @@ from servewatch.record.exemplars import Exemplars
 
 SERIES = 5000
 _BLOCKS = tuple(
-    Line(family, "", "") for family in (*PERFORMANCE_FAMILIES, *STREAM_FAMILIES)
+    Line(family, "", "")
+    for family in (*RESOURCE_NAMES, *PERFORMANCE_FAMILIES, *STREAM_FAMILIES)
 )
 
 
@@ -40,13 +42,23 @@ class _Model(NamedTuple):
     """What is kept of a model from one scrape to the next."""
 
     service: ServiceLines
+    resources: ResourceLines
     performance: PerformanceLines
     streams: StreamLines
 
     @property
     def size(self) -> int:
-        """How many lines are written once a block."""
-        return self.performance.families.size + self.streams.families.size
+        """How many lines are written ahead: once a look, or once a block."""
+        return sum(each.size for each in self.families)
+
+    @property
+    def families(self) -> tuple[Families, ...]:
+        """These lines, in the order in which they are given room."""
+        return (
+            self.resources.families,
+            self.performance.families,
+            self.streams.families,
+        )
 
 
 class _Laid(NamedTuple):
@@ -104,6 +116,7 @@ class Exposition:
             if kept is not None:
                 label, report = kept.service.model, source.latest
                 self._models[source.config.model] = kept._replace(
+                    resources=_resource_lines(label, source, kept.resources),
                     performance=_performance_lines(label, report, kept.performance),
                     streams=_stream_lines(label, report, kept.streams),
                 )
@@ -124,7 +137,8 @@ class Exposition:
         performance = _performance_lines(
             label, report, kept.performance if kept else None
         )
-        return _Model(service, performance, streams), reading
+        resources = _resource_lines(label, source, kept.resources if kept else None)
+        return _Model(service, resources, performance, streams), reading
 
     def _written(
         self,
@@ -139,21 +153,23 @@ class Exposition:
             shown = shown_whole([model.service.sizes for model in models], room)
         cut = [_hidden(model, shown, place) for place, model in enumerate(models)]
         room -= sum(len(m.service.lines) for m in models) - sum(cut)
-        told = shown_in_turns([m.performance.families.size for m in models], room)
-        room -= sum(told)
-        lengths = shown_in_turns([m.streams.families.size for m in models], room)
+        ahead: list[list[int]] = []
+        for kind in zip(*(model.families for model in models), strict=True):
+            ahead.append(shown_in_turns([each.size for each in kind], room))
+            room -= sum(ahead[-1])
         texts: list[str] = []
         process = _numbers(list(readings[0].process.values())) if readings else []
-        for model, reading, source, hidden, first, length in zip(
-            models, readings, sources, cut, told, lengths, strict=True
+        for place, (model, reading, source) in enumerate(
+            zip(models, readings, sources, strict=True)
         ):
             own = process + _numbers(model.service.values(reading))
             if form == "openmetrics":
                 _add_exemplars(own, model.service, source.totals.exemplars)
             texts += own
-            texts.append(number(float(hidden + model.size - first - length)))
-            texts += model.performance.families.texts(first)
-            texts += model.streams.families.texts(length)
+            lengths = [shown_ahead[place] for shown_ahead in ahead]
+            texts.append(number(float(cut[place] + model.size - sum(lengths))))
+            for families, length in zip(model.families, lengths, strict=True):
+                texts += families.texts(length)
         services = tuple(model.service for model in models)
         return self._template(form, services, shown).fill(texts)
 
@@ -183,6 +199,15 @@ def _stream_lines(model: str, report: Report, kept: StreamLines | None) -> Strea
     if kept is not None and kept.streams is report.streams:
         return kept
     return StreamLines(model, report.streams, kept)
+
+
+def _resource_lines(
+    model: str, source: Source, kept: ResourceLines | None
+) -> ResourceLines:
+    readings = source.readings
+    if kept is not None and kept.model == model and kept.readings is readings:
+        return kept
+    return ResourceLines(model, readings)
 
 
 def _performance_lines(

@@ -32,7 +32,7 @@ def _gate_since(source: Source, since: float) -> GateReport:
             break
         used.append(block.window)
     for window in reversed(used):
-        hits, rows = judge.panel.count(window.counts)
+        hits, rows = judge.panel.count(judge.cells_of(window))
         gate.update(hits, rows, tempering, count=window.rows, at=window.start)
     verdict: GateVerdict = "pass" if gate.latched else "inconclusive"
     if report.status == "drift":

@@ -10,6 +10,7 @@ from servewatch.config import Config
 from servewatch.judge.judge import Judge
 from servewatch.labels.inbox import Inbox
 from servewatch.monitor.report import GateReport, GateVerdict, Report, Status
+from servewatch.pipeline.resource_readings import Reading
 from servewatch.record.totals import Totals
 from servewatch.sketch.layout import Layout
 from servewatch.store.protocol import Sealed
@@ -61,6 +62,11 @@ class Source(Protocol):
     @property
     def inbox(self) -> Inbox | None:
         """What takes labels; None where the baseline has none to compare with."""
+        ...
+
+    @property
+    def readings(self) -> Sequence[Reading]:
+        """What was last read of resources: the same object until the next look."""
         ...
 
     def blocks(self, since: int) -> Sequence[Sealed]:

@@ -24,6 +24,7 @@ from servewatch.sketch.recent import Recent
 if TYPE_CHECKING:
     from servewatch.config import Config
     from servewatch.judge.stream import Block, Stream
+    from servewatch.sketch.window import Window
 
 Floats = NDArray[np.float64]
 
@@ -143,12 +144,16 @@ class Judge:
         self._learn(counts)
 
     def _counts(self, block: Block) -> NDArray[np.int64]:
-        """Give the cells of *block*, stages in their places behind all others."""
-        if self.slots is None:
-            return block.counts
-        if self.slots.admit(block.stages):
+        """Give the cells of *block*, whose new stages take their places."""
+        if self.slots is not None and self.slots.admit(block.stages):
             self.name_stages()
-        return np.concatenate([block.counts, self.slots.cells(block.stages)])
+        return self.cells_of(block)
+
+    def cells_of(self, seen: Block | Window) -> NDArray[np.int64]:
+        """Give the cells of a block, stages in their places behind all others."""
+        if self.slots is None:
+            return seen.counts
+        return np.concatenate([seen.counts, self.slots.cells(seen.stages)])
 
     def name_stages(self) -> None:
         """Give the streams of places the names of the stages that have them."""

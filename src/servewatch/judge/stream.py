@@ -43,7 +43,6 @@ PREFIXES = (
     "floor/",
     "detector/",
     "stage:",
-    "tap:",
     "resource/",
     "failures/",
 )

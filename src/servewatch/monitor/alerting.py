@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from servewatch.monitor.performance import Performance
 
 CONFIRMED = "confirmed"
-KINDS = {"feature": "inputs", "prediction": "predictions", "performance": "performance"}
+KINDS = {
+    "feature": "inputs",
+    "tap": "inputs",
+    "prediction": "predictions",
+    "performance": "performance",
+}
 LEADING = frozenset({"error", "error/clipped"})
 WORSE = ("error", "calibration/", "floor/")
 ESTIMATED = {"classification": "accuracy", "regression": "mae"}
@@ -144,7 +149,7 @@ def _confirmed(
 ) -> Verdict:
     if verdict.status != "drift" or not verdict.gates:
         return verdict
-    if verdict.role not in ("feature", "prediction", "all"):
+    if verdict.role not in ("feature", "tap", "prediction", "all"):
         return verdict
     if error is None or error.moved != "rose":
         return replaced(verdict, status="warning", reason="unconfirmed")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from servewatch.config import Config
     from servewatch.judge.judge import Judge
     from servewatch.judge.verdict import Verdict
+    from servewatch.pipeline.resource_readings import Reading
     from servewatch.record.totals import Totals
     from servewatch.sketch.layout import Layout
     from servewatch.sketch.window import Window
@@ -31,8 +32,8 @@ class Context:
     `leaks` is asked for resources that are used more and more; `other_model` says that
     the model which serves is not the baseline's, since `started` (Unix seconds).
     `reasons` is asked why ServeWatch is not well, `told` what else its health has to
-    tell; `resources` and `lineage` are for the Report. Each of `on_block` hears of
-    every sealed block.
+    tell; `resources` and `lineage` are for the Report, `readings` for metrics. Each of
+    `on_block` hears of every sealed block.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Context:
         self.reasons: Callable[[], Sequence[str]] = tuple
         self.told: Callable[[], Mapping[str, Any]] = dict
         self.resources: Callable[[], Mapping[str, Any]] = dict
+        self.readings: Callable[[], Sequence[Reading]] = tuple
         self.lineage: Callable[[], Mapping[str, Any]] = dict
         self.on_block: list[Callable[[Window], object]] = []
         self.markers = Markers()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from os import getpid
 from threading import RLock
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from servewatch.labels.inbox import Inbox
     from servewatch.monitor.judgement import Labels
     from servewatch.monitor.report import Change, Report
+    from servewatch.pipeline.resource_readings import Reading
     from servewatch.record.drain import Drain
     from servewatch.record.totals import Totals
     from servewatch.sketch.stages import Stages
@@ -66,12 +67,8 @@ class Monitor:
         """
         self.config, self.baseline, self.totals = config, baseline, totals
         self.layout = NO_COLUMNS if baseline is None else baseline.layout
-        self._store, self._drain, self._clock, self._worker = (
-            store,
-            drain,
-            clock,
-            worker,
-        )
+        self._store, self._drain = store, drain
+        self._clock, self._worker = clock, worker
         self._lock = RLock()
         self.judge = judge_of(baseline, self.layout, config)
         self.kpis = Kpis()
@@ -114,6 +111,11 @@ class Monitor:
         )
         reporter.judgement.beside.append(self.context.verdicts)
         return reporter
+
+    @property
+    def readings(self) -> Sequence[Reading]:
+        """What was last read of resources."""
+        return self.context.readings()
 
     def _resume(self) -> None:
         """Go on from what the store holds."""

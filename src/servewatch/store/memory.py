@@ -6,6 +6,9 @@ from collections import deque
 from collections.abc import Sequence
 from functools import reduce
 from threading import Lock
+from typing import Any
+
+from numpy.typing import NDArray
 
 from servewatch.sketch.window import Window
 from servewatch.store.protocol import Sealed
@@ -99,6 +102,6 @@ class MemoryStore:
 
 def _size(sealed: Sealed) -> int:
     window = sealed.window
-    arrays = [window.counts, window.moments, window.reservoir.codes]
+    arrays: list[NDArray[Any]] = [window.counts, window.moments, window.reservoir.codes]
     arrays += window.stages.values()
     return sum(array.nbytes for array in arrays) + window.reservoir.keys.nbytes
