@@ -38,6 +38,7 @@ CALLS = frozenset(
 TAPPED = "transform"
 PART = "__servewatch_part__"
 SITE = "steps"
+FRAMES = ("pandas", "polars")  # to ask for the shape of these takes microseconds
 
 
 class Part(NamedTuple):
@@ -127,9 +128,7 @@ def rows_in(value: Any) -> int:
     >>> rows_in(["one text", "another"]), rows_in({"a": 1})
     (2, 0)
     """
-    if type(value) is ndarray:
-        return value.shape[0] if value.ndim else 0
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) or type(value).__module__.startswith(FRAMES):
         return len(value)
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and shape and type(shape[0]) is int:
@@ -149,23 +148,14 @@ def _timing(name: str) -> Callable[..., Any]:
 
 
 def _timed(part: Part, name: str, method: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Call *method* as one run, as a `Stage` in which nothing is noted records it."""
     recorder = part.recorder
     if not recorder.armed:
         return method(*args, **kwargs)
-    if recorder.spans is None:
-        answer = _plainly(part, method, args, kwargs)
-    else:
+    if recorder.spans is not None:
         with Stage(recorder, part.named.name, _rows(part, args)):
             answer = method(*args, **kwargs)
-    if part.tapped is not None and name == TAPPED:
-        known = recorder.tap_rows.known
-        if known is not None and part.tapped in known:
-            tap(recorder, part.tapped, answer)
-    return answer
-
-
-def _plainly(part: Part, method: Any, args: Any, kwargs: Any) -> Any:
-    """Call *method* as one run, as a `Stage` in which nothing is noted records it."""
+        return _tapped(part, name, answer)
     named, cpu = part.named, 0
     began = clock()
     weight = 1 if began - named.last > SELDOM else 0 if began % SHARE else SHARE
@@ -182,15 +172,20 @@ def _plainly(part: Part, method: Any, args: Any, kwargs: Any) -> Any:
     took = clock() - began
     used = (thread_time_ns() - cpu) * weight if weight else -1
     _note(part, args, took, used, None)
-    return answer
+    return answer if part.tapped is None else _tapped(part, name, answer)
 
 
 def _note(
     part: Part, args: tuple[Any, ...], took: int, cpu: int, error: str | None
 ) -> None:
     recorder = part.recorder
+    rows = 0
+    if args:
+        value = args[0]
+        usual = type(value) is ndarray and value.ndim
+        rows = value.shape[0] if usual else _rows(part, args)
     try:
-        run = part.named.name, took, _rows(part, args), error, 0, -1, cpu, 0
+        run = part.named.name, took, rows, error, 0, -1, cpu, 0
         runs = recorder.stage_runs
         if len(runs.waiting) < runs.room:
             runs.waiting.append(run)
@@ -206,3 +201,12 @@ def _rows(part: Part, args: tuple[Any, ...]) -> int:
     except Exception:  # noqa: BLE001 - a value's own methods may raise
         part.recorder.totals.fault(SITE)
         return 0
+
+
+def _tapped(part: Part, name: str, answer: Any) -> Any:
+    """Give *answer*, seen at the step's tap where the baseline has that."""
+    if part.tapped is not None and name == TAPPED:
+        known = part.recorder.tap_rows.known
+        if known is not None and part.tapped in known:
+            tap(part.recorder, part.tapped, answer)
+    return answer
