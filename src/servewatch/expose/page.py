@@ -12,10 +12,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from servewatch.expose.incident_part import incident_part
 from servewatch.expose.performance_part import performance_part
+from servewatch.expose.pipeline_part import SHOWN, lineage_part, stage_part
+from servewatch.expose.quantities import moment, took
+from servewatch.expose.resource_part import resource_part
 from servewatch.expose.rights import Rights
 from servewatch.expose.source import Source, badness, worst_status
-from servewatch.monitor.report import Report, StreamReport, iso
+from servewatch.monitor.report import Report, StreamReport
 
 STREAMS = 100  # shown at first; a thousand columns make five thousand streams
 WORDS: Mapping[str, str] = {
@@ -62,7 +66,7 @@ def watch_page(
         _environment()
         .get_template("watch.html")
         .render(
-            at=_moment(max(report.at for report in reports)),
+            at=moment(max(report.at for report in reports)),
             status=status,
             models=[
                 _model(name, report, everything=everything)
@@ -109,7 +113,8 @@ def _model(name: str, report: Report, *, everything: bool) -> dict[str, Any]:
     if gate.verdict == "inconclusive" and gate.rows_needed:
         gate_words = f"{gate.rows:,} rows so far, about {gate.rows_needed:,} to go"
     else:
-        gate_words = f"{gate.rows:,} rows since {_moment(gate.since)}"
+        since = "" if gate.since is None else f" since {moment(gate.since)}"
+        gate_words = f"{gate.rows:,} rows{since}"
     spans = {
         each: span for each, span in report.latency.items() if isinstance(span, Mapping)
     }
@@ -126,6 +131,7 @@ def _model(name: str, report: Report, *, everything: bool) -> dict[str, Any]:
         "blocks": f"{report.blocks:,}",
         "stale": report.stale,
         "notes": report.notes,
+        "incidents": incident_part(report.incidents, everything=everything),
         "streams": [_stream(each) for each in shown],
         "hidden": len(ranked) - len(shown),
         "counts": _counts(report.streams),
@@ -142,6 +148,10 @@ def _model(name: str, report: Report, *, everything: bool) -> dict[str, Any]:
             for each, span in spans.items()
         ],
         "accounting": _accounting(report.accounting),
+        "stages": stage_part(report.stages, report.streams),
+        "stage_quantiles": SHOWN,
+        "resources": resource_part(report.resources),
+        "lineage": lineage_part(report.lineage, everything=everything),
     }
 
 
@@ -157,7 +167,7 @@ def _stream(stream: StreamReport) -> dict[str, Any]:
         "established": ""
         if stream.established is None
         else f"{stream.established:.2f}",
-        "since": _moment(stream.since),
+        "since": moment(stream.since),
         "rows": f"{stream.rows:,}",
         "cause": stream.cause or (stream.reason or "").replace("_", " "),
     }
@@ -188,7 +198,7 @@ def _rightness(streams: Sequence[StreamReport]) -> dict[str, str]:
     if worst is None:
         return {"status": "insufficient_data", "words": "nothing is judged by labels"}
     if badness(worst.status) > 1:
-        words = f"{worst.name} since {_moment(worst.since)}"
+        words = f"{worst.name} since {moment(worst.since)}"
         return {"status": worst.status, "words": words}
     is_ok = any(each.status == "ok" for each in judged)
     status = "ok" if is_ok else "insufficient_data"
@@ -196,16 +206,13 @@ def _rightness(streams: Sequence[StreamReport]) -> dict[str, str]:
 
 
 def _story(report: Report, ranked: Sequence[StreamReport]) -> str:
-    """Name the worst stream, or how long nothing has been wrong."""
+    """Give the likeliest cause, the worst stream, or how long nothing was wrong."""
+    causes = [each for each in report.incidents if each.status == report.status]
+    if causes:
+        return causes[0].card.headline.detail
     if ranked and badness(report.status) > 1:
-        return f"{ranked[0].name} since {_moment(ranked[0].since)}"
-    return f"watched since {_moment(report.since)}" if report.since is not None else ""
-
-
-def _moment(at: float | None) -> str:
-    """Give Unix seconds to the second, as people read them."""
-    text = iso(at)
-    return "" if text is None else text[:19].replace("T", " ")
+        return f"{ranked[0].name} since {moment(ranked[0].since)}"
+    return f"watched since {moment(report.since)}" if report.since is not None else ""
 
 
 def _measured(name: str, value: object) -> str:
@@ -213,9 +220,7 @@ def _measured(name: str, value: object) -> str:
         return "" if value is None else str(value)
     if not name.startswith("p"):
         return f"{value:,}"
-    if value < 0.001:
-        return f"{value * 1e6:.0f} µs"
-    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s"
+    return took(value)
 
 
 def _accounting(accounting: Mapping[str, Any]) -> list[tuple[str, str]]:
