@@ -18,6 +18,7 @@ TYPES: dict[str, Any] = {
     "number": int | float,
     "object": dict,
     "array": list,
+    "boolean": bool,
     "null": type(None),
 }
 

@@ -69,7 +69,7 @@ def _report_paths() -> dict[str, Any]:
         "/drift": {
             "get": operation(
                 "drift",
-                "The report: status, gate, every stream.",
+                "The report: status, gate, causes, stages, every stream.",
                 {
                     "200": json_answer("The report.", "Report"),
                     "503": json_answer("Drift, if `strict`.", "Report"),
