@@ -77,6 +77,17 @@ def test_a_turn_of_labels_says_which_how_good_and_what_drifts_beside() -> None:
     ]
 
 
+def test_a_cause_card_stands_below_its_headline() -> None:
+    card = ["price: missing values", "stage encode slowed: [p95] 2 ms -> 32 ms"]
+    turn = Turn("2010-09-13", "overall", "drift", "ok", None, None, None, card=card)
+
+    assert plain(turn) == [
+        "2010-09-13  drift: overall",
+        "            cause card: price: missing values",
+        "                        stage encode slowed: [p95] 2 ms -> 32 ms",
+    ]
+
+
 def test_the_end_says_how_good_the_model_was() -> None:
     wape = {"value": 0.568, "low": 0.55, "high": 0.58, "labels": 6250}
     whole = wape | {"coverage": 0.9615, "baseline": {"value": 0.438}}

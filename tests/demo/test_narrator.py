@@ -112,6 +112,32 @@ def test_the_overall_status_is_told_with_the_gate(narrator: Told) -> None:
     assert list(narrator.tell(answer)) == []
 
 
+def a_card(headline: str, status: str = "drift") -> dict[str, Any]:
+    lines = [f"{headline} since 1970-01-12 13:46:41 UTC", "mostly in UK", "moved"]
+    card = {"headline": lines[0], "lines": lines, "segments": ["mostly in UK"]}
+    return {"status": status, "streams": [], "card": card}
+
+
+def test_drift_of_the_whole_is_told_with_the_card_of_its_first_drift(
+    narrator: Told,
+) -> None:
+    told = [a_card("labels stopped", "warning"), a_card("missing"), a_card("later")]
+    answer = an_answer(2) | {"status": "drift", "incidents": told}
+
+    (turn,) = narrator.tell(answer)
+
+    # Without the demo's own time, and without groups.
+    assert turn.card == ["missing", "moved"]
+
+
+def test_a_warning_of_the_whole_has_no_card(narrator: Told) -> None:
+    told = [a_card("labels stopped", "warning")]
+
+    (turn,) = narrator.tell(an_answer(2) | {"status": "warning", "incidents": told})
+
+    assert turn.card == ()
+
+
 def test_labels_are_those_of_the_week_before(narrator: Told) -> None:
     (turn,) = narrator.tell(an_answer(3, **{"error/relative": "drift"}))
 

@@ -40,6 +40,19 @@ def test_the_demo_finds_the_fault_since_its_first_week(
     ) in faulty
 
 
+def test_the_cause_card_names_the_fault_and_in_the_end_what_came_of_it(
+    done: subprocess.CompletedProcess[str],
+) -> None:
+    _, _, faulty = done.stdout.partition("2. The same weeks")
+    headline = r"cause card: units_mean4: missing values: 0 % -> 100 % of rows\n"
+
+    assert re.search(rf"drift: overall \(gate: fail\)\n +{headline}", faulty)
+    assert re.search(
+        rf"\n{headline} +predictions moved\n +the model's error rose \(by labels\)\n",
+        faulty,
+    )
+
+
 def test_the_labels_confirm_the_fault_and_name_the_features_beside_it(
     done: subprocess.CompletedProcess[str],
 ) -> None:

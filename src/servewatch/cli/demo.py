@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -148,7 +148,23 @@ def sentence(turn: Turn) -> str:
             lines.append(f"            drifting beside it: {names}")
     if turn.known:
         lines.append(f"            known: {escape(turn.known)}")
+    if turn.card:
+        lines += card_lines(turn.card, indent="            ")
     return "\n".join(lines)
+
+
+def card_lines(card: Sequence[str], *, indent: str) -> list[str]:
+    """Give a cause card as rich markup, all that follows the headline below it.
+
+    >>> card_lines(["price: missing values", "predictions moved"], indent="")
+    ['cause card: price: missing values', '            predictions moved']
+    """
+    headline, *more = card
+    below = " " * len("cause card: ")
+    return [
+        f"{indent}cause card: {escape(headline)}",
+        *(f"{indent}{below}{escape(line)}" for line in more),
+    ]
 
 
 def by_labels(performance: Mapping[str, Any]) -> str:
@@ -193,6 +209,8 @@ def metric_lines(text: str, answer: Mapping[str, Any]) -> list[str]:
 
 
 def _show_end(client: Client, answer: Mapping[str, Any], *, with_json: bool) -> None:
+    from servewatch.demo.narrator import main_card
+
     shown = condensed(answer)
     names = ", ".join(each["name"] for each in shown["streams"]) or "none"
     verdict = styled(shown["gate"]["verdict"])
@@ -200,6 +218,9 @@ def _show_end(client: Client, answer: Mapping[str, Any], *, with_json: bool) -> 
         f"At the end: {styled(shown['status'])}, gate {verdict}, {shown['rows']:,} rows"
         f"; streams not ok: {escape(names)}"
     )
+    card = main_card(answer)
+    if card:
+        _say("\n".join(card_lines(card, indent="")))
     said = by_labels(answer["performance"])
     if said:
         _say(said)

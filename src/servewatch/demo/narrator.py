@@ -36,7 +36,8 @@ class Turn:
 
     `week` is the last week that was judged, `since` the week since which the stream is
     not what it was (None: not known; of a stream of labels, the week that they are the
-    labels of), `known` what is known about it beforehand.
+    labels of), `known` what is known about it beforehand. `card` are the lines of the
+    cause card, where drift of the whole is told.
     """
 
     week: str
@@ -47,6 +48,7 @@ class Turn:
     cause: str | None
     known: str | None
     labels: ByLabels | None = None
+    card: Sequence[str] = ()
 
 
 @dataclass
@@ -128,6 +130,7 @@ class Narrator:
             since=None,
             cause=answer["reason"],
             known=None,
+            card=main_card(answer) if status == "drift" else (),
         )
 
     def week_with(self, what: str, blocks: int) -> str | None:
@@ -162,6 +165,23 @@ def causes_first(answer: Answer) -> list[Mapping[str, Any]]:
     return sorted(
         answer["streams"], key=lambda stream: places.get(stream["name"], len(ranked))
     )
+
+
+def main_card(answer: Answer) -> list[str]:
+    """Give the cause card of the first incident that is drift; empty without any.
+
+    Groups that carry it are left out, and times, which are the demo's own.
+
+    >>> card = {"lines": ["price: missing since", "mostly in UK", "predictions moved"]}
+    >>> incident = {"status": "drift", "card": card | {"segments": ["mostly in UK"]}}
+    >>> main_card({"incidents": [incident]})
+    ['price: missing since', 'predictions moved']
+    """
+    cards = [each["card"] for each in answer["incidents"] if each["status"] == "drift"]
+    if not cards:
+        return []
+    lines = [line for line in cards[0]["lines"] if line not in cards[0]["segments"]]
+    return [TIME.sub("", line) for line in lines]
 
 
 def drifting_with(answer: Answer, name: str) -> list[str]:
