@@ -44,6 +44,17 @@ def test_json_is_a_line_per_change_and_a_last_one_with_the_summary(
     assert streams["x"]["distances"]["js"]["value"] > 0.1
 
 
+def test_json_names_the_likeliest_cause_beside_what_is_bad(folder: Path) -> None:
+    served, baseline = str(folder / "served.csv"), str(folder / "m.json")
+
+    result = run(app, ["replay", served, "-b", baseline, "--json"])
+
+    *changes, _ = map(json.loads, result.stdout.splitlines())
+    by_status = {c["status"]: c["headline"] for c in changes if c["stream"] == "x"}
+    assert by_status["drift"].startswith("x ")
+    assert by_status["ok"] is None
+
+
 def test_without_json_it_speaks_in_sentences_and_a_table(folder: Path) -> None:
     served, baseline = str(folder / "served.csv"), str(folder / "m.json")
 

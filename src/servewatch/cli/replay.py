@@ -113,7 +113,7 @@ def replay(
         )
         for changed in running:
             if as_json:
-                _print_json(changed.to_dict())
+                _print_json(json_line(changed))
             elif {changed.change.status, changed.change.previous} & LOUD:
                 stdout().print(sentence(changed), soft_wrap=True)
     if as_json:
@@ -150,6 +150,16 @@ def sentence(changed: Changed) -> str:
     if change["status"] not in LOUD or not change["cause"]:
         return head
     return f"{head}\n    why: {escape(change['cause'])}"
+
+
+def json_line(changed: Changed) -> dict[str, Any]:
+    """Give a change, and the headline of the cause card of what it belongs to.
+
+    None where the stream is not warning or drift, or the whole is meant.
+    """
+    incident = changed.change.incident
+    headline = None if incident is None else incident.card.headline.detail
+    return {**changed.to_dict(), "headline": headline}
 
 
 def _print_json(value: Mapping[str, Any]) -> None:
