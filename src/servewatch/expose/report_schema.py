@@ -70,16 +70,7 @@ def report_schemas() -> dict[str, Any]:
         ),
         "Card": _card(),
         "Stage": _stage(),
-        "Kpi": {
-            "description": "A number of the user's own: its values since the process "
-            "started, and the interval of their mean; `linked` named a prediction.",
-            **an_object(
-                {
-                    **dict.fromkeys(("count", "linked"), WHOLE),
-                    **dict.fromkeys(("sum", "mean", "low", "high", "last"), NUMBER),
-                }
-            ),
-        },
+        "Kpi": _kpi(),
     }
 
 
@@ -146,6 +137,20 @@ def _stage() -> dict[str, Any]:
                 "seconds": bounds,
                 "queued": bounds,
                 "reference": {"anyOf": [reference, {"type": "null"}]},
+            }
+        ),
+    }
+
+
+def _kpi() -> dict[str, Any]:
+    """Describe `Kpi.to_dict`."""
+    return {
+        "description": "A number of the user's own: its values since the process "
+        "started, and the interval of their mean; `linked` named a prediction.",
+        **an_object(
+            {
+                **dict.fromkeys(("count", "linked"), WHOLE),
+                **dict.fromkeys(("sum", "mean", "low", "high", "last"), NUMBER),
             }
         ),
     }
