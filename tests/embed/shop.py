@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from servewatch import Baseline, Report, ServeWatch
+from servewatch.monitor.card import Card
 from servewatch.record.observation import NANO, Exchange
 from servewatch.sketch.latency import BOUNDS
 
@@ -184,5 +185,5 @@ class Shop:
         """Give the first line of the first card: what a person reads first."""
         return self.cards()[0].lines()[0]
 
-    def cards(self) -> list[Any]:
+    def cards(self) -> list[Card]:
         return [incident.card for incident in self.watch.report().incidents]

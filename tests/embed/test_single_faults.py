@@ -80,7 +80,9 @@ FAULTS = {
     "unit x 100": Fault(in_cents, "price: its values look multiplied by 100"),
     "category renamed": Fault(renamed, "land: category 'France' "),
     "two columns swapped": Fault(swapped, "price and age look swapped"),
-    "stale model": Fault(stale_model, "predictions moved and no input did"),
+    "stale model": Fault(
+        stale_model, "predictions moved and no input is known to have"
+    ),
     "slow stage": Fault(slow_stage, "stage encode: slower than "),
     "failing stage": Fault(failing_stage, "stage encode: failed: 0 % -> "),
     "retry storm": Fault(retry_storm, "stage fetch: tried again: "),

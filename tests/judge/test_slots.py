@@ -173,7 +173,32 @@ def test_the_event_loop_is_known_after_two_minutes_of_looks() -> None:
 
 def test_tails_are_those_nearest_to_the_quantiles() -> None:
     counts = np.array([50, 40, 5, 4, 1])
-    assert tails_of(counts).sum(axis=1).tolist() == [4, 3, 2, 1, 1]
+    assert tails_of(counts, least=0).sum(axis=1).tolist() == [4, 3, 2, 1, 1]
+
+
+def test_a_stage_that_stays_under_a_millisecond_is_not_slow() -> None:
+    one = judge()
+    for number in range(60):
+        one.observe(block(number, encode=runs(100, seconds=0.00005)))
+    for number in range(60, 100):
+        one.observe(block(number, encode=runs(100, seconds=0.0004)))
+    assert found(one)["stage:encode"].status == "ok"
+    for number in range(100, 104):
+        one.observe(block(number, encode=runs(100, seconds=0.004)))
+    assert found(one)["stage:encode"].status == "drift"
+
+
+def test_a_few_slow_runs_are_no_alarm() -> None:
+    one = judge()
+    healthy(one, 60)
+    rng = np.random.default_rng(4)
+    for number in range(60, 160):
+        cells = runs(100, rng=rng)
+        if number % 2:  # one in two hundred, as collectors of garbage do it
+            cells[stages.DURATIONS] += bucket_counts(np.array([0.02]))
+            cells[stages.OK] += 1
+        one.observe(block(number, encode=cells, scale=runs(100, retried=2)))
+    assert found(one)["stage:encode"].status == "ok"
 
 
 def test_calibrated_stages_are_judged_by_those_runs_at_once() -> None:

@@ -56,7 +56,7 @@ def test_every_verdict_is_of_a_known_kind() -> None:
         (ERROR, "performance"),
         (verdict("schema", "all", "schema"), "schema"),
         (verdict("resource/memory", "service", "resource"), "resource"),
-        (verdict("labels", "performance", "labels"), "performance"),
+        (verdict("labels", "performance", "labels"), "labels"),
         (verdict("floor/accuracy", "performance", "floor"), "performance"),
         (verdict("anything", "service", "new"), "dataset"),
     ]

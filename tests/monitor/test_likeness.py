@@ -96,7 +96,7 @@ def test_a_category_that_vanished_for_a_new_one_is_renamed() -> None:
     after[place] = 0
     found = renamed(profile, after)
     assert found is not None
-    assert "category 'France' (30% of rows) has vanished" in found.detail
+    assert "category 'France' (30 % of rows) has vanished" in found.detail
     assert "France" not in found.public
     # New values that come beside all the old ones are no other name.
     beside = np.array(profile.counts)

@@ -12,6 +12,7 @@ from typing import Any
 
 from servewatch.capture.model import watched_call
 from servewatch.capture.specials import kind_for, rather
+from servewatch.capture.steps import staged
 from servewatch.record.recorder import Recorder
 
 METHODS = frozenset(
@@ -20,8 +21,10 @@ METHODS = frozenset(
         "decision_function",
         "forward",
         "predict",
+        "predict_log_proba",
         "predict_proba",
         "run",
+        "score_samples",
         "transform",
     }
 )
@@ -29,6 +32,7 @@ CALL = "__call__"
 NO_MODEL = "there is no model; give one, as in ServeWatch(model)"
 RECORDED = "__servewatch_recorded__"
 RECORDER = "__servewatch_recorder__"
+STAGED = "__servewatch_staged__"
 
 
 def watched(model: Any, recorder: Recorder) -> Any:
@@ -121,9 +125,10 @@ class WatchedModel(StandIn):
 
 
 def hold(stand_in: StandIn, model: Any, recorder: Recorder) -> None:
-    """Make *stand_in* hold *model* and record its calls to *recorder*."""
+    """Make *stand_in* hold *model* and record its calls and steps to *recorder*."""
     kept = own(stand_in)
     kept |= {"__wrapped__": model, RECORDER: recorder, RECORDED: {}}
+    kept[STAGED] = staged(model, recorder)
     if callable(model):
         # A partial's or ufunc's `__call__` does not say what it takes; they do.
         is_written = isinstance(getattr(type(model), CALL), FunctionType)
@@ -175,7 +180,9 @@ def _recorded(stand_in: StandIn, name: str, method: Any) -> Any:
     known = recorded.get(name)
     if known is not None and _is_same(known[0], method):
         return known[1]
-    call = watched_call(method, name, kept[RECORDER])
+    steps = kept[STAGED]
+    called = method if steps is stand_in.__wrapped__ else getattr(steps, name)
+    call = watched_call(called, name, kept[RECORDER])
     for part in ("__self__", "__func__"):
         with suppress(AttributeError):  # of a bound method
             setattr(call, part, getattr(method, part))

@@ -22,7 +22,7 @@ P95 = np.array([0.95])
 
 
 def calibrate(
-    staged: Callable[[Recorder], Callable[[Any], Any]],
+    answering: Callable[[Recorder], Callable[[Any], Any]] | None,
     rows: Sequence[Any],
     *,
     runs: int,
@@ -30,10 +30,10 @@ def calibrate(
 ) -> Stages:
     """Give the cells of a model's stages after *runs* calls with *rows*, in turn.
 
-    *staged* gives a call of the model that records its stages to a recorder, which
+    *answering* gives a call of the model that records its stages to a recorder, which
     nobody else reads: nothing of this counts as served. *progress* hears a label and a
-    share in [0, 1]. Raises `ConfigError` without any row or any stage; what the model
-    raises goes on.
+    share in [0, 1]. Raises `ConfigError` without a model, any row or any stage; what
+    the model raises goes on.
     """
     recorder, totals = Recorder(), Totals()
     if not rows:
@@ -42,8 +42,12 @@ def calibrate(
             expected="a list of what the model is called with, one row each",
             remedy="give a hundred rows as they are served",
         )
+    if answering is None:
+        raise ConfigError(
+            "there is no model to calibrate", remedy="give one: ServeWatch(model)"
+        )
     window = Window.empty(NO_COLUMNS, 0.0, 0.0)
-    call = staged(recorder)
+    call = answering(recorder)
     for done, row in enumerate(cycle(rows)):
         if done % PROGRESS_CALLS == 0:
             fold_stages(recorder.stage_runs.take(), window, totals)

@@ -23,7 +23,7 @@ class PipelineFace:
     recorder: Recorder
     monitor: Monitor
     audit: AuditLog | None
-    staged_call: Callable[[Recorder], Callable[[Any], Any]]
+    answering: Callable[[Recorder], Callable[[Any], Any]] | None = None
 
     def stage(
         self,
@@ -133,6 +133,6 @@ class PipelineFace:
         `stage`. Raises `ConfigError` for a model without steps, and without rows.
         """
         runs = self.monitor.config.latency_reference_rows
-        stages = calibrate(self.staged_call, rows, runs=runs, progress=progress)
+        stages = calibrate(self.answering, rows, runs=runs, progress=progress)
         self.monitor.calibrate(stages)
         return slowest(stages)

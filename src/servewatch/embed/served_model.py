@@ -7,6 +7,7 @@ from typing import Any
 
 from servewatch.capture.composed import composed
 from servewatch.capture.stand_in import NO_MODEL
+from servewatch.capture.steps import staged
 from servewatch.errors import ConfigError
 from servewatch.record.recorder import Recorder
 
@@ -52,7 +53,8 @@ def with_parts(
             expected="a model with predict, or a function",
             remedy="give it: ServeWatch(model, preprocess=clean)",
         )
-    return composed(before, model, after, recorder or Recorder())
+    known = recorder or Recorder()
+    return composed(before, staged(model, known), after, known)
 
 
 def call_nothing(*_: Any, **__: Any) -> Any:
@@ -60,12 +62,17 @@ def call_nothing(*_: Any, **__: Any) -> Any:
     raise TypeError(NO_MODEL)
 
 
-def caller_of(model: Any) -> Callable[[Any], Any]:
-    """Give what answers a row: `predict` where there is one, else the call itself.
+def answering(
+    model: Any, settings: Mapping[str, Any], recorder: Recorder
+) -> Callable[[Any], Any]:
+    """Give what answers a row, with its stages recorded to *recorder* and no more.
 
-    >>> caller_of(len)([1, 2])
+    `predict` where there is one, else the call itself.
+
+    >>> answering(len, {}, Recorder())([1, 2])
     2
     """
-    predict = getattr(model, "predict", None)
-    found: Callable[[Any], Any] = predict if callable(predict) else model
+    served = staged(with_parts(model, settings, recorder), recorder)
+    predict = getattr(served, "predict", None)
+    found: Callable[[Any], Any] = predict if callable(predict) else served
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +16,7 @@ import numpy as np
 from servewatch.baseline import Baseline
 from servewatch.capture.specials import kind_for
 from servewatch.capture.stand_in import StandIn, hold, own, watched
+from servewatch.capture.torch_children import stage_children
 from servewatch.config import Config
 from servewatch.embed.around import Around
 from servewatch.embed.cost import OwnCost
@@ -32,6 +34,7 @@ from servewatch.embed.pipeline import PipelineFace
 from servewatch.embed.predictions import PredictionsFace
 from servewatch.embed.served_model import (
     PARTS,
+    answering,
     call_nothing,
     model_in,
     with_parts,
@@ -141,6 +144,9 @@ class ServeWatch(PredictionsFace, PipelineFace, StandIn):
         tell_baseline(self._events, baseline, self.config)
         if model is not None:  # last: what is set from now on is set on the model
             self._around.serve(model)
+            self.answering = partial(answering, model, parts)
+            if self.config.torch_stages:
+                self._unhook = stage_children(model, self.recorder)
             model = with_parts(model, parts, self.recorder)
             hold(self, model, self.recorder)
             self.model = watched(model, self.recorder)

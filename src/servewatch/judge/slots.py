@@ -25,6 +25,8 @@ TAILS = len(QUANTILES)
 OUTCOMES = (OK, FAILED, RETRIED)
 WIDTH = BUCKETS + len(OUTCOMES)
 LATENCY, ERRORS, RETRIES = range(3)
+LEAST = BOUNDS.index(0.001)  # seconds
+RARELY = np.array([0.01, 0.02, 0.05])  # of the runs may become slow (warn, drift, ...)
 EVENT_LOOP = "event loop"  # how late it runs, looked at once a second:
 LAGS = 120  # two minutes of that have to do
 # A slow stage is the likeliest fault. All of them have a quarter of one stream, whose
@@ -163,17 +165,23 @@ class Slots:
         )
 
 
-def tails_of(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+def tails_of(counts: NDArray[np.int64], least: int = LEAST) -> NDArray[np.bool_]:
     """Give the upper tails (5, buckets) of *counts* nearest to `QUANTILES`.
 
+    None begins below bucket *least*: what takes a tenth of a millisecond may take a
+    whole one, and nobody minds.
+
     >>> counts = np.array([90, 9, 1])
-    >>> tails_of(counts).sum(axis=1).tolist()
-    [2, 2, 2, 1, 1]
+    >>> tails_of(counts, least=0).sum(axis=1).tolist()
+    [2, 2, 1, 1, 1]
+    >>> tails_of(counts, least=1).sum(axis=1).tolist()
+    [1, 1, 1, 1, 1]
     """
     buckets = np.arange(counts.size)
     bounds = buckets[:-1]
     shares = 1 - counts.cumsum()[:-1] / max(int(counts.sum()), 1)
-    nearest = [int(np.abs(shares - (1 - q)).argmin()) for q in QUANTILES]
+    found = [int(np.abs(shares - (1 - q)).argmin()) for q in QUANTILES]
+    nearest = [max(place, least) for place in found]
     return np.array([buckets > bounds[k] for k in nearest])
 
 
@@ -181,7 +189,10 @@ def learn_stage(stream: Stream, counts: NDArray[np.int64]) -> Stream:
     """Give a stage's latency its reference, and the tails that fit it."""
     members = tails_of(counts)
     name = stream.column.removeprefix("stage:")
-    return learn(replace(stream, members=members, words=_slower(name, members)), counts)
+    words = _slower(name, members)
+    found = learn(replace(stream, members=members, words=words), counts)
+    assert found.ceilings is not None
+    return replace(found, ceilings=np.maximum(found.ceilings, RARELY[:, None]))
 
 
 def _words(text: str) -> Words:

@@ -116,7 +116,8 @@ class Card:
             by = "by labels" if self.basis == "measured" else "by estimate"
             told = {"rose": "rose", "fell": "fell", "held": "has not risen"}
             found.append(f"the model's error {told[self.performance]} ({by})")
-        found += [f"at that time: {change}" for change in self.changes]
+        if detail:
+            found += [f"at that time: {change}" for change in self.changes]
         if self.impacted:
             found.append(f"reaches {' -> '.join(self.impacted)}")
         if detail and self.consumers:
@@ -135,7 +136,8 @@ class Card:
     def to_dict(self, *, detail: bool = True) -> dict[str, Any]:
         """Give plain JSON values.
 
-        Without *detail* none of them is of the data, or names a system outside.
+        Without *detail* none of them is of the data, names a request or a system
+        outside, or is what somebody wrote about a deployment.
         """
         return {
             "headline": self.headline.told(detail=detail),
@@ -153,11 +155,11 @@ class Card:
             "segments": [said.told(detail=detail) for said in self.segments],
             "prediction": self.prediction,
             "performance": _performance(self.performance, self.basis),
-            "changes": list(self.changes),
+            "changes": list(self.changes) if detail else [],
             "impacted": list(self.impacted),
             "consumers": list(self.consumers) if detail else [],
             "source": self.source if detail else None,
-            "examples": [each.to_dict() for each in self.examples],
+            "examples": [each.to_dict() for each in self.examples] if detail else [],
         }
 
 

@@ -16,14 +16,7 @@ from servewatch.judge.verdict import TOGETHER_BLOCKS
 from servewatch.monitor.card import Card, Example, Said, Slowed
 from servewatch.monitor.carried import carriers
 from servewatch.monitor.causes import kind_of
-from servewatch.monitor.likeness import (
-    Shape,
-    renamed,
-    shape_after,
-    shape_before,
-    swapped,
-    unit_words,
-)
+from servewatch.monitor.likeness import look
 from servewatch.sketch.latency import quantile_bounds
 from servewatch.sketch.stages import DURATIONS
 from servewatch.sketch.window import Window
@@ -41,6 +34,8 @@ if TYPE_CHECKING:
     from servewatch.sketch.layout import Layout
 
 MOST_WINDOWS = 32  # merged for one card
+ROLLOUT_SECONDS = 600.0  # from what was deployed to what came of it
+LEAST_LABELS = 200  # before "the error has not risen" means anything
 P95 = np.array([0.95])
 INPUT, PREDICTIONS = "input", "predictions"
 FEATURE_KINDS = {"missing", "invalid", "unseen", "range", "values"}
@@ -92,6 +87,7 @@ class Cards:
         # Of the cause itself, where it is known: consequences may seem to begin before.
         since = first.since if first.since is not None else since
         after = self._after(since)
+        known = error if _is_known(error, after) else None
         departs, before = self._departure(group)
         headline, more = self._headline(group, after)
         return Card(
@@ -103,8 +99,8 @@ class Cards:
             slowed=self._slowed(group, judge, after),
             segments=self._segments(first, judge, after),
             prediction=_prediction(verdicts),
-            performance=None if error is None else error.moved,
-            basis=None if error is None else error.basis,
+            performance=None if known is None else known.moved,
+            basis=None if known is None else known.basis,
             changes=self._changes(since),
             impacted=self._impacted(group, departs),
             consumers=self._config.consumers,
@@ -127,9 +123,14 @@ class Cards:
         said = Said(first.cause or first.name, first.cause_public or first.name)
         kinds = {kind_of(verdict) for verdict in group}
         if kind_of(first).startswith("prediction/") and not kinds & {*FEATURE_KINDS}:
-            told = "predictions moved and no input did: what the model computes changed"
-            return Said.same(f"{told} ({self._version()})"), [said]
-        likeness = None if after is None else self._likeness(group, after)
+            told = (
+                "predictions moved and no input is known to have: the model "
+                f"({self._version()}), or its inputs together, changed"
+            )
+            return Said.same(told), [said]
+        likeness = (
+            None if after is None else look(group, after, self._layout, self._profiles)
+        )
         if likeness is None:
             return said, []
         return likeness, [said]
@@ -137,45 +138,6 @@ class Cards:
     def _version(self) -> str:
         version = self._config.model_version
         return f"version {version}" if version else "its version is not known"
-
-    def _likeness(self, group: Sequence[Verdict], after: Window) -> Said | None:
-        """Say what the change of a feature looks like, if it looks like anything."""
-        first = group[0]
-        name = first.column
-        if first.role != "feature" or kind_of(first) not in {
-            "unseen",
-            "range",
-            "values",
-        }:
-            return None
-        profile = self._profiles[name]
-        found = renamed(profile, after.counts[self._layout.spans[name]])
-        if found is not None:
-            return Said(f"{name}: {found.detail}", f"{name}: {found.public}")
-        names = list(dict.fromkeys(v.column for v in group if v.role == "feature"))
-        shapes = self._shapes(after)
-        before = {
-            each: shape
-            for each in names
-            if (shape := shape_before(self._profiles[each])) is not None
-        }
-        pair = swapped(before, shapes, names)
-        if pair is not None:
-            return Said.same(f"{pair[0]} and {pair[1]} look swapped")
-        if name in before and name in shapes:
-            words = unit_words(before[name], shapes[name])
-            if words is not None:
-                return Said.same(f"{name}: {words}")
-        return None
-
-    def _shapes(self, after: Window) -> dict[str, Shape]:
-        columns = self._layout.schema.columns
-        found = {}
-        for column, moments in zip(columns, after.moments, strict=True):
-            shape = shape_after(moments)
-            if shape is not None:
-                found[column.name] = shape
-        return found
 
     def _departure(self, group: Sequence[Verdict]) -> tuple[str | None, list[str]]:
         """Name where the data is first unlike the baseline's, and what is before it."""
@@ -230,8 +192,8 @@ class Cards:
     def _changes(self, since: float | None) -> list[str]:
         if since is None:
             return []
-        seconds = TOGETHER_BLOCKS * self._config.block_seconds
-        return self._markers.near(since, seconds=seconds)
+        blocks = TOGETHER_BLOCKS * self._config.block_seconds
+        return self._markers.between(since - ROLLOUT_SECONDS, since + blocks)
 
     def _impacted(self, group: Sequence[Verdict], departs: str | None) -> list[str]:
         """Give the steps from the first that is touched on, then the predictions."""
@@ -251,8 +213,7 @@ class Cards:
             )
         )
         reached = steps[place:]
-        has_moved = any(verdict.role == "prediction" for verdict in group)
-        return [*reached, *([PREDICTIONS] if reached or has_moved else [])]
+        return [*reached, *([PREDICTIONS] if reached else [])]
 
     def _examples(
         self, first: Verdict, judge: Judge, since: float | None
@@ -278,6 +239,13 @@ def _chosen(judge: Judge, verdict: Verdict) -> tuple[Stream, int] | None:
 
 def _tap(verdict: Verdict) -> str:
     return verdict.column.removeprefix("tap:").split("/", 1)[0]
+
+
+def _is_known(error: Error | None, after: Window | None) -> bool:
+    """Whether labels of rows since the change can have shown what the error did."""
+    if error is None or error.moved != "held" or error.basis != "measured":
+        return error is not None
+    return after is not None and after.labels >= LEAST_LABELS
 
 
 def _prediction(verdicts: Iterable[Verdict]) -> str | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from servewatch.judge.cause import share_text
 from servewatch.monitor.card import Said
 from servewatch.sketch.bins import CategoryBins, width
 
@@ -66,5 +67,5 @@ def carriers(
 
 
 def _said(size: float, column: str, value: str) -> Said:
-    rest = f"carries it ({size:.0%} of rows)"
+    rest = f"carries it ({share_text(size)} of rows)"
     return Said(f"{column} = {value!r} {rest}", f"one value of {column} {rest}")

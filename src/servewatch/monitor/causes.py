@@ -81,7 +81,7 @@ def kind_of(verdict: Verdict) -> str:
         return _of_stage(verdict)
     if role in ("tap", "prediction"):
         return f"{role}/{family}"
-    if role == "performance":
+    if role == "performance" and family != "labels":
         return "performance"
     if family in _PLACES:
         return family

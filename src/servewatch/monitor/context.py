@@ -59,11 +59,13 @@ class Context:
         self.lineage: Callable[[], Mapping[str, Any]] = dict
         self.on_block: list[Callable[[Window], object]] = []
         self.markers = Markers()
+        version = f" with version {config.model_version}" * bool(config.model_version)
+        self.markers.add(started, f"the watch was started{version}")
         self.cards = Cards(
             config,
             baseline,
             layout,
-            windows=self._windows,
+            windows=self.windows,
             steps=self.steps,
             markers=self.markers,
         )
@@ -113,6 +115,6 @@ class Context:
             found.append(step)
         return [*found, *(name for name in seen if name not in found)]
 
-    def _windows(self, since: float) -> list[Window]:
+    def windows(self, since: float) -> list[Window]:
         """Give the sealed windows still kept that ended after *since*."""
         return [each.window for each in self._sealed() if each.window.end > since]

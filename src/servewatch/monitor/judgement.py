@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +15,7 @@ from servewatch.judge.summary import verdicts
 from servewatch.labels.floors import Floors
 from servewatch.labels.metric import measure
 from servewatch.monitor.alerting import CONFIRMED, alerted, error_of
+from servewatch.monitor.dating import Dates
 from servewatch.monitor.detection import Detectors
 from servewatch.monitor.floor_verdicts import floor_verdicts
 from servewatch.monitor.performance import Performances
@@ -56,7 +57,7 @@ class Judgement:
     The Report and the changes take verdicts from here and nowhere else, so that they
     cannot disagree. Verdicts are as of the last block, `performance` of the last label.
     Whoever knows more than a judge can adds to `beside` what tells it, given the judge
-    and the end of its last block.
+    and the end of its last block; `windows` gives the sealed blocks since a moment.
     """
 
     def __init__(
@@ -84,20 +85,14 @@ class Judgement:
             self._performances = Performances(baseline, config, n_min)
         self.influences = {} if baseline is None else _influences(baseline)
         self.beside: list[Beside] = []
+        self._dates = Dates()
+        self.windows: Callable[[float], Sequence[Window]] = _no_windows
         self._at = 0.0
         self._block = self._taken = -1
         self._told, self._is_measured = -inf, False
         self._found: list[Verdict] = []
         self._alerted: list[Verdict] = []
         self._performance: Performance | None = None
-
-    def renewed(self) -> Judgement:
-        """Give one that has seen nothing yet."""
-        again = Judgement(
-            self._config, self._baseline, self._labels, self._faults, n_min=self._n_min
-        )
-        again.beside = self.beside
-        return again
 
     def add(self, window: Window, judge: Judge) -> None:
         """Take in a sealed block that *judge* has observed."""
@@ -144,7 +139,9 @@ class Judgement:
         if self._block == judge.blocks:
             return
         self._block, self._is_measured = judge.blocks, False
-        self._found = [*verdicts(judge), *self._beside(judge)]
+        dates, windows = self._dates, self.windows
+        found = [dates.of(each, judge, windows) for each in verdicts(judge)]
+        self._found = [*found, *self._beside(judge)]
         self._alerted = alerted(
             self._found,
             self._config.alert_on,
@@ -206,6 +203,10 @@ class Judgement:
                 self._labels.totals(), has_stopped=judge.silence.is_on, reason=broken
             )
             self._performance = replace(found, detectors=self.detectors.found)
+
+
+def _no_windows(_: float) -> Sequence[Window]:
+    return ()
 
 
 def _accepted(labels: Labels) -> int:

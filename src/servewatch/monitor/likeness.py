@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from servewatch.judge.cause import share_text
 from servewatch.monitor.card import Said
 from servewatch.sketch.bins import CategoryBins, cell
 from servewatch.sketch.moments import COUNT, MEAN, SQUARES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from servewatch.baseline.profile import ColumnProfile
+    from servewatch.judge.verdict import Verdict
+    from servewatch.sketch.layout import Layout
+    from servewatch.sketch.window import Window
 
 LEAST_ROWS = 20
 FACTORS = {
@@ -135,6 +139,42 @@ def swapped(
     return pairs[0] if len(pairs) == 1 else None
 
 
+def look(
+    group: Sequence[Verdict],
+    after: Window,
+    layout: Layout,
+    profiles: Mapping[str, ColumnProfile],
+) -> Said | None:
+    """Say what the change of the first of *group* looks like, if like anything.
+
+    *after* is what was seen since, of *layout*'s columns, whose *profiles* are known.
+    """
+    first = group[0]
+    name, families = first.column, {"unseen", "range", "values"}
+    if first.role != "feature" or first.family not in families:
+        return None
+    profile = profiles[name]
+    found = renamed(profile, after.counts[layout.spans[name]])
+    if found is not None:
+        return Said(f"{name}: {found.detail}", f"{name}: {found.public}")
+    names = list(dict.fromkeys(v.column for v in group if v.role == "feature"))
+    before = {each: shape_before(profiles[each]) for each in names}
+    now = {
+        column.name: shape_after(moments)
+        for column, moments in zip(layout.schema.columns, after.moments, strict=True)
+    }
+    pair = swapped(_known(before), _known(now), names)
+    if pair is not None:
+        return Said.same(f"{pair[0]} and {pair[1]} look swapped")
+    was, became = before[name], now.get(name)
+    words = None if was is None or became is None else unit_words(was, became)
+    return None if words is None else Said.same(f"{name}: {words}")
+
+
+def _known(shapes: Mapping[str, Shape | None]) -> dict[str, Shape]:
+    return {name: shape for name, shape in shapes.items() if shape is not None}
+
+
 def renamed(profile: ColumnProfile, after: NDArray[np.int64]) -> Said | None:
     """Say which category seems to have another name, by the cells (w,) *after*.
 
@@ -156,9 +196,9 @@ def renamed(profile: ColumnProfile, after: NDArray[np.int64]) -> Said | None:
     gone = np.flatnonzero((shares >= NOTABLE) & (now <= GONE * shares))
     if gone.size != 1 or abs(float(shares[gone[0]]) - fresh) > 0.5 * fresh:
         return None
-    share = float(shares[gone[0]])
+    share = share_text(float(shares[gone[0]]))
     return Said(
-        f"category {bins.categories[gone[0]]!r} ({share:.0%} of rows) has vanished and "
+        f"category {bins.categories[gone[0]]!r} ({share} of rows) has vanished and "
         "values never seen before took its place: it looks renamed",
         "a category has vanished and values never seen before took its place: it looks "
         "renamed",

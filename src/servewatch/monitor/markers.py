@@ -21,7 +21,7 @@ class Markers:
 
     >>> markers = Markers()
     >>> markers.add(10.0, "version 4 was deployed")
-    >>> markers.near(12.0, seconds=30.0)
+    >>> markers.between(0.0, 30.0)
     ['version 4 was deployed']
     """
 
@@ -32,7 +32,7 @@ class Markers:
         """Note that *text* happened; the first 200 characters are kept."""
         self._markers.append(Marker(at, text[:TEXT]))
 
-    def near(self, at: float, *, seconds: float) -> list[str]:
-        """Give what happened within *seconds* of *at*, in order."""
-        found = (m for m in self._markers.copy() if abs(m.at - at) <= seconds)
+    def between(self, start: float, end: float) -> list[str]:
+        """Give what happened from *start* to *end*, in order."""
+        found = (m for m in self._markers.copy() if start <= m.at <= end)
         return [marker.text for marker in sorted(found)]

@@ -99,7 +99,7 @@ class Monitor:
         renew_after_fork(self)
 
     def _reporting(self, labels: Labels | None) -> Reporter:
-        reporter = Reporter(
+        return Reporter(
             self.config,
             self.baseline,
             self.layout,
@@ -109,8 +109,6 @@ class Monitor:
             context=self.context,
             labels=labels,
         )
-        reporter.judgement.beside.append(self.context.verdicts)
-        return reporter
 
     @property
     def readings(self) -> Sequence[Reading]:

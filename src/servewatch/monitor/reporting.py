@@ -79,6 +79,8 @@ class Reporter:
         self._n_min = n_min
         self._labels = labels
         self.judgement = Judgement(config, baseline, labels, totals, n_min=n_min)
+        self.judgement.beside.append(context.verdicts)
+        self.judgement.windows = context.windows
         self._kpis = kpis
         self._config, self._baseline, self._layout = config, baseline, layout
         self._totals = totals
@@ -115,7 +117,7 @@ class Reporter:
 
     def renewed(self) -> Reporter:
         """Give one that has seen nothing yet."""
-        again = Reporter(
+        return Reporter(
             self._config,
             self._baseline,
             self._layout,
@@ -125,8 +127,6 @@ class Reporter:
             context=self._context,
             labels=self._labels,
         )
-        again.judgement = self.judgement.renewed()
-        return again
 
     def incidents(self, judge: Judge) -> Sequence[Incident]:
         """Give what is wrong as of the last block, each with its cause."""
