@@ -217,3 +217,14 @@ def test_calibrated_stages_are_judged_by_those_runs_at_once() -> None:
     unpack_judge(other, pack_judge(one))
     assert other.slots is not None
     assert other.slots.calibrated == {"encode"}
+
+
+def test_a_step_that_becomes_slow_is_a_change_and_no_dependence() -> None:
+    one = judge()
+    for number in range(45):  # warm for half of what unordered data takes
+        one.observe(block(number, encode=runs(50)))
+    for number in range(45, 48):
+        one.observe(block(number, encode=runs(50, seconds=0.03)))
+    verdict = found(one)["stage:encode"]
+    assert verdict.status == "drift"
+    assert verdict.design_effect < 16

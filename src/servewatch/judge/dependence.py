@@ -24,6 +24,9 @@ MOST_BLOCKS = 16
 MEMORY = 1 / 64
 PSEUDO_BLOCKS = 8.0
 WIDE_BLOCKS = 4
+# Of a latency: a step that becomes slow is one change, and beside shares of nearly none
+# it would count for thousands. What really comes in bursts does so again and again.
+LEAP = 4.0
 
 
 def variation(before: Floats, after: Floats, rows: tuple[Floats, Floats]) -> Floats:
@@ -97,8 +100,9 @@ class Dependence:
         self._lone = np.array([int(stream.tails.sum()) == 1 for stream in streams])
         self._warmup_blocks, self._warmup_deff = warmup_blocks, warmup_deff
         self.blocks = np.zeros(len(streams), dtype=np.int64)
-        self._narrow = _Scale(panel, self.floor, 1)
-        self._wide = _Scale(panel, self.floor, WIDE_BLOCKS)
+        leaps = np.array([LEAP if s.family == "latency" else np.inf for s in streams])
+        self._narrow = _Scale(panel, self.floor, 1, leaps)
+        self._wide = _Scale(panel, self.floor, WIDE_BLOCKS, leaps)
         self.adopt(panel)
 
     def design_effects(self) -> Floats:
@@ -142,10 +146,14 @@ class Dependence:
 
 
 class _Scale:
-    """The decayed mean at windows of *blocks* blocks."""
+    """The decayed mean at windows of *blocks* blocks.
 
-    def __init__(self, panel: Panel, floor: Floats, blocks: int) -> None:
+    No change counts for more than *leaps* (J,) times the mean: see `LEAP`.
+    """
+
+    def __init__(self, panel: Panel, floor: Floats, blocks: int, leaps: Floats) -> None:
         self.panel, self._floor, self._size = panel, floor, blocks
+        self._leaps = leaps
         self.total = PSEUDO_BLOCKS * floor
         self.weight = np.full(floor.size, PSEUDO_BLOCKS)
         self.hits, self.rows = np.zeros(panel.sets), np.zeros(floor.size)
@@ -170,6 +178,7 @@ class _Scale:
             changes = variation(self.before, share, (counts[0][of], counts[1][of]))
             total = self.panel.per_stream(changes * self.panel.tails)
             value = total / np.where(scale > 0, scale, 1.0)
+            value = np.minimum(value, self._leaps * self.mean())
             keep = 1 - MEMORY
             self.total = np.where(usable, keep * self.total + value, self.total)
             self.weight = np.where(usable, keep * self.weight + 1, self.weight)

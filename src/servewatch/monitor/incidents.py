@@ -39,13 +39,17 @@ class Incident:
 
 
 def grouped(
-    verdicts: Iterable[Verdict], scores: Mapping[str, float] = NO_SCORES
+    verdicts: Iterable[Verdict],
+    scores: Mapping[str, float] = NO_SCORES,
+    *,
+    seconds: float = 0.0,
 ) -> list[list[Verdict]]:
     """Group the streams that are warning or drift by the block in which they began.
 
-    Streams within 3 blocks of one another belong together. Predictions, errors and
-    latencies that moved later, and nothing else with them, may follow from what began
-    before, and join it. Within a group the likeliest cause comes first: see `order`.
+    Streams within 3 blocks, or *seconds*, of one another belong together. Predictions,
+    errors and latencies that moved later, and nothing else with them, may follow from
+    what began before, and join it. Within a group the likeliest cause comes first: see
+    `order`.
     """
     alarmed = [
         verdict
@@ -55,8 +59,7 @@ def grouped(
     alarmed.sort(key=lambda verdict: verdict.onset_block or 0)
     groups: list[list[Verdict]] = []
     for verdict in alarmed:
-        onset = verdict.onset_block or 0
-        if groups and onset - (groups[-1][-1].onset_block or 0) <= TOGETHER_BLOCKS:
+        if groups and _together(groups[-1][-1], verdict, seconds):
             groups[-1].append(verdict)
         else:
             groups.append([verdict])
@@ -64,6 +67,13 @@ def grouped(
         sorted(group, key=lambda verdict: order(verdict, scores))
         for group in _joined(groups)
     ]
+
+
+def _together(one: Verdict, other: Verdict, seconds: float) -> bool:
+    blocks = (other.onset_block or 0) - (one.onset_block or 0)
+    if one.since is None or other.since is None:
+        return blocks <= TOGETHER_BLOCKS
+    return blocks <= TOGETHER_BLOCKS or abs(other.since - one.since) <= seconds
 
 
 def _joined(groups: Sequence[list[Verdict]]) -> list[list[Verdict]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from servewatch.judge.verdict import Verdict, overall
+from servewatch.judge.verdict import TOGETHER_BLOCKS, Verdict, overall
 from servewatch.monitor.card import Card, Said
 from servewatch.monitor.incidents import Incident, grouped
 from servewatch.monitor.judgement import Judgement
@@ -52,6 +52,7 @@ DURATIONS = {
     "first_byte": "first_byte_seconds",
     "inference": "inference_seconds",
 }
+BEAT_SECONDS = 1.0
 _SHARES = np.array(list(QUANTILES.values()))
 
 
@@ -206,7 +207,9 @@ class Reporter:
     ) -> list[Incident]:
         """Give the incidents, each with its card; a fault in one costs only that."""
         told, write = [], self._context.cards.write
-        for group in grouped(found, scores):
+        # A row is counted up to a beat after it was served, its labels apart.
+        seconds = TOGETHER_BLOCKS * max(self._config.block_seconds, BEAT_SECONDS)
+        for group in grouped(found, scores, seconds=seconds):
             card = Card(since=group[0].since, headline=Said.same(group[0].name))
             with guarded(self._totals, "card"):
                 card = write(group, judge, verdicts=found, error=error)
