@@ -228,3 +228,11 @@ def test_a_step_that_becomes_slow_is_a_change_and_no_dependence() -> None:
     verdict = found(one)["stage:encode"]
     assert verdict.status == "drift"
     assert verdict.design_effect < 16
+
+
+def test_no_two_streams_are_called_alike_whatever_stages_are() -> None:
+    one = judge()
+    odd = ["x", "x/errors", "x%2Ferrors", "x%252Ferrors", "x/errors/errors"]
+    one.observe(block(0, **{name: runs(10) for name in odd}))
+    names = [verdict.name for verdict in verdicts(one)]
+    assert len(names) == len({*names})

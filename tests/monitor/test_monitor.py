@@ -493,3 +493,16 @@ def test_columns_called_like_streams_keep_streams_of_their_own() -> None:
     assert report.stream("column:a/missing").status == "drift"
     assert report.stream("a/missing").status == "ok"
     assert report.stream("column:a/missing").distances
+
+
+def test_a_stage_that_fails_before_the_model_is_judged_without_any_row() -> None:
+    world = World(None, latency_reference_rows=100)
+    for block in range(60):
+        for _ in range(60):
+            error = "OSError" if block >= 40 else None
+            run = ("fetch", 2_000_000, 1, error, 0, -1, -1, 0)
+            world.recorder.stage_runs.append(run)
+        world.tick()
+        world.now += 10.0
+    world.tick(2.0)
+    assert world.monitor.latest.stream("stage:fetch/errors").status == "drift"

@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from servewatch.judge.latency import QUANTILES, learn
 from servewatch.judge.stream import Stream
 from servewatch.sketch.latency import BOUNDS, BUCKETS
-from servewatch.sketch.stages import DURATIONS, FAILED, OK, RETRIED, Stages
+from servewatch.sketch.stages import (
+    DURATIONS,
+    EVENT_LOOP,
+    FAILED,
+    OK,
+    RETRIED,
+    Stages,
+)
 
 PLACES = 16
 TAILS = len(QUANTILES)
@@ -27,8 +34,7 @@ WIDTH = BUCKETS + len(OUTCOMES)
 LATENCY, ERRORS, RETRIES = range(3)
 LEAST = BOUNDS.index(0.001)  # seconds
 RARELY = np.array([0.01, 0.02, 0.05])  # of the runs may become slow (warn, drift, ...)
-EVENT_LOOP = "event loop"  # how late it runs, looked at once a second:
-LAGS = 120  # two minutes of that have to do
+LAGS = 120  # of the event loop: two minutes have to do
 # A slow stage is the likeliest fault. All of them have a quarter of one stream, whose
 # other three are the latency of requests.
 PARTS = 1 / 128, 1 / 256, 1 / 256
@@ -105,11 +111,11 @@ class Slots:
         )
         ends = "", "/errors", "/retries"
         gates = self._informational.isdisjoint(
-            {f"stage:{name}", f"stage:{name}{ends[kind]}"}
+            {stage_stream(name), f"{stage_stream(name)}{ends[kind]}"}
         )
         return replace(
             stream,
-            name=f"stage:{name}{ends[kind]}",
+            name=f"{stage_stream(name)}{ends[kind]}",
             words=tells[kind](),
             gates=stream.gates and gates,
             column=f"stage:{name}",
@@ -163,6 +169,18 @@ class Slots:
             unit="runs",
             part=PARTS[kind],
         )
+
+
+def stage_stream(name: str) -> str:
+    """Name the latency stream of the stage called *name*; no two are alike.
+
+    >>> stage_stream("encode"), stage_stream("encode/errors")
+    ('stage:encode', 'stage:encode%2Ferrors')
+    """
+    name = name.replace("%", "%25")
+    if name.endswith(("/errors", "/retries")):
+        name = "%2F".join(name.rsplit("/", 1))
+    return f"stage:{name}"
 
 
 def tails_of(counts: NDArray[np.int64], least: int = LEAST) -> NDArray[np.bool_]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from servewatch.judge.panel import DRIFT, WARN
-from servewatch.judge.slots import EVENT_LOOP
 from servewatch.judge.summary import culprit
 from servewatch.judge.verdict import TOGETHER_BLOCKS
 from servewatch.monitor.card import Card, Example, Said, Slowed
@@ -18,7 +17,7 @@ from servewatch.monitor.carried import carriers
 from servewatch.monitor.causes import kind_of
 from servewatch.monitor.likeness import look
 from servewatch.sketch.latency import quantile_bounds
-from servewatch.sketch.stages import DURATIONS
+from servewatch.sketch.stages import DURATIONS, EVENT_LOOP
 from servewatch.sketch.window import Window
 
 if TYPE_CHECKING:

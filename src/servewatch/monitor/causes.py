@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from servewatch.judge.slots import EVENT_LOOP
+from servewatch.sketch.stages import EVENT_LOOP
 
 if TYPE_CHECKING:
     from servewatch.judge.verdict import Verdict

@@ -8,8 +8,8 @@ from contextvars import Context
 from time import perf_counter_ns
 
 from servewatch.record.forking import renew_after_fork
+from servewatch.sketch.stages import EVENT_LOOP
 
-EVENT_LOOP = "event loop"  # the name of the stage that lags are runs of
 LOOPS = 8
 _NANO = 1e9
 

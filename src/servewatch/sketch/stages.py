@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 STAGES = 32  # names in a window; all that come later are OTHER
 OTHER = "other"
+EVENT_LOOP = "event loop"  # no stage of anybody's: how late it runs, once a second
 DURATIONS = slice(0, BUCKETS)  # of every run, failed ones too
 OK, FAILED, RETRIED, ROWS, TOKENS = range(BUCKETS, BUCKETS + 5)
 QUEUED = slice(BUCKETS + 5, 2 * BUCKETS + 5)  # how long the work had waited before

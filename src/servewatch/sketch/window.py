@@ -10,7 +10,14 @@ import numpy as np
 
 from servewatch.sketch import moments as moments_of
 from servewatch.sketch.reservoir import Reservoir
-from servewatch.sketch.stages import NO_STAGES, Stages, merge_stages
+from servewatch.sketch.stages import (
+    EVENT_LOOP,
+    FAILED,
+    NO_STAGES,
+    OK,
+    Stages,
+    merge_stages,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,9 +92,17 @@ class Window:
     def volume(self) -> int:
         """Rows or labels, or requests where there is neither: what fills a block.
 
-        Health checks beside a model must not close a block of its few rows.
+        Health checks beside a model must not close a block of its few rows; but where a
+        stage before the model fails there are none, and its runs have to do.
         """
-        return max(self.rows, self.labels) or self.requests
+        failed = max((int(c[FAILED]) for c in self.stages.values()), default=0)
+        return max(self.rows, self.labels, failed) or self.requests or self._runs
+
+    @property
+    def _runs(self) -> int:
+        """Runs of the stage that ran most, of those that requests go through."""
+        runs = (c[OK] for name, c in self.stages.items() if name != EVENT_LOOP)
+        return max(map(int, runs), default=0)
 
 
 def merge_names(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
