@@ -287,6 +287,8 @@ def test_a_run_is_entered_once() -> None:
         {"job": "a", "textfile": "/no/such/folder/a.prom"},
         {"job": "a", "pushgateway": "127.0.0.1:9091"},
         {"job": "a", "pushgateway": "http://127.0.0.1:x"},
+        {"job": "a", "textfile": 5},
+        {"job": "a", "pushgateway": 5},
         {"job": "a", "no_such_setting": 1},
     ],
 )
@@ -295,6 +297,64 @@ def test_what_cannot_be_used_is_said_before_the_job_starts(
 ) -> None:
     with pytest.raises(sw.ConfigError):
         sw.run("train", **options)
+
+
+def test_a_kind_that_is_none_is_called_the_kind() -> None:
+    kind: Any = None
+    with pytest.raises(sw.ConfigError, match=r"kind cannot be used: .*\(None\)"):
+        sw.run(kind, job="demand")
+
+
+@pytest.mark.parametrize("name", [5, None, b"x"])
+def test_a_tap_may_be_called_anything_and_the_run_is_delivered(
+    name: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.prom"
+    with sw.run("train", job="demand", textfile=path, strict=True) as run:
+        run.tap(name, [[1.0]])
+
+    assert run.facts().taps[str(name)].rows == 1
+    assert (
+        f'servewatch_run_tap_rows_total{{job="demand",kind="train",tap="{name}"}}'
+        in (path.read_text("utf-8"))
+    )
+
+
+class Unprintable(str):
+    """A name that no text can be made with."""
+
+    __slots__ = ()
+
+    def isascii(self) -> bool:
+        raise RuntimeError("no text")
+
+
+def test_a_text_that_cannot_be_made_is_told_as_undelivered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.prom"
+    with sw.run("train", job="demand", textfile=path) as run:
+        run.metric(Unprintable("a"), 1.0)
+
+    (undelivered,) = named(told(capsys), "run.undelivered")
+    assert undelivered["where"] == "textfile"
+    assert undelivered["reason"] == "RuntimeError: no text"
+
+    with (
+        pytest.raises(sw.StoreError, match="no text"),
+        sw.run("train", job="demand", textfile=path, strict=True) as strict,
+    ):
+        strict.metric(Unprintable("a"), 1.0)
+
+
+def test_the_facts_of_an_event_may_be_called_anything(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with sw.run("train", job="demand") as run:
+        run.event("late", name=1, self=2)
+
+    (noted,) = named(told(capsys), "run.noted")
+    assert (noted["name"], noted["facts"]) == ("late", {"name": 1, "self": 2})
 
 
 def test_odd_values_harm_no_job() -> None:

@@ -6,7 +6,7 @@ import os
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from secrets import token_hex
 from urllib.parse import quote, unquote, urlsplit
@@ -51,7 +51,7 @@ class Delivery:
         """Give what delivers the metrics of *job*'s runs of *kind*."""
         places: dict[str, Callable[[bytes], None]] = {}
         if textfile is not None:
-            path = _checked(Path(textfile)).absolute()  # jobs change their folder
+            path = _checked(textfile).absolute()  # jobs change their folder
             places["textfile"] = lambda text: write(path, text)
         if pushgateway is not None:
             address = group_address(pushgateway, job=job, kind=kind)
@@ -64,9 +64,17 @@ class Delivery:
         for where, put in self.places.items():
             try:
                 put(text)
-            except (OSError, HTTPException, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - told, whatever it is
                 failed.append(Undelivered(where, _why(error)))
         return failed
+
+    def nowhere(self, error: Exception) -> list[Undelivered]:
+        """Say of every place that *error* left nothing to take there.
+
+        >>> Delivery({"textfile": print}).nowhere(ValueError("no text"))
+        [Undelivered(where='textfile', reason='ValueError: no text')]
+        """
+        return [Undelivered(where, _why(error)) for where in self.places]
 
 
 NOWHERE = Delivery({})
@@ -124,7 +132,7 @@ def group_address(pushgateway: str, *, job: str, kind: str) -> str:
     'http://push/metrics/job@base64/YS9i/kind/train'
     """
     try:
-        parts = urlsplit(pushgateway)
+        parts = urlsplit(f"{pushgateway}")
         fits = parts.scheme in {"http", "https"} and bool(parts.hostname)
         fits = fits and not parts.query and (parts.port is None or parts.port > 0)
     except ValueError:
@@ -148,12 +156,13 @@ def _part(label: str, value: str) -> str:
     return f"{label}/{quote(value, safe='')}"
 
 
-def _checked(path: Path) -> Path:
-    if path.suffix != ".prom" or not path.parent.is_dir():
+def _checked(textfile: object) -> Path:
+    path = Path(textfile) if isinstance(textfile, str | os.PathLike) else None
+    if path is None or path.suffix != ".prom" or not path.parent.is_dir():
         raise ConfigError(
             "no textfile collector would read this",
             field="textfile",
-            found=str(path),
+            found=textfile if path is None else str(path),
             expected="a file that ends in .prom, in a folder that is there",
             remedy="name it so, or make the folder that node_exporter reads",
         )
@@ -162,5 +171,9 @@ def _checked(path: Path) -> Path:
 
 def _why(error: Exception) -> str:
     """Name what went wrong, without an address: those may hold a password."""
-    text = getattr(error, "strerror", None) or str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    name = type(error).__name__
+    try:
+        text = getattr(error, "strerror", None) or str(error)
+    except Exception:  # noqa: BLE001 - an error's own methods may raise
+        return name
+    return f"{name}: {text}" if text else name

@@ -22,9 +22,9 @@ from servewatch.expose.events import Events
 from servewatch.record.clock import anchored_clock
 from servewatch.record.guard import guarded
 from servewatch.record.recorder import Recorder
-from servewatch.runs.delivery import NOWHERE, Delivery, Undelivered
+from servewatch.runs.delivery import NOWHERE, Delivery
 from servewatch.runs.facts import RunFacts, Status
-from servewatch.runs.names import checked_name
+from servewatch.runs.names import checked_name, text_of
 from servewatch.runs.root_span import RootSpan
 from servewatch.runs.scoring import Scoring
 from servewatch.runs.stage import RunStage
@@ -171,6 +171,7 @@ class Run:
 
     def tap(self, name: str, value: Any) -> None:
         """Look at a table between steps; a baseline that knows the tap judges it."""
+        name = text_of(name)
         with guarded(self._totals, "tap"):
             if self.scoring is not None:
                 self.scoring.tap(name, value)
@@ -205,7 +206,7 @@ class Run:
         with guarded(self._totals, "fallback"):
             self._tally.fell_back(str(reason))
 
-    def event(self, name: str, **facts: object) -> None:
+    def event(self, name: str, /, **facts: object) -> None:
         """Write an event of your own, `run.noted`, and put it on the run's span."""
         with guarded(self._totals, "event"):
             self._telling.noted(str(name), facts, at=self._clock())
@@ -283,13 +284,15 @@ class Run:
                 self._tally.stages.add(run)
 
     def _deliver(self) -> None:
-        undelivered: list[Undelivered] = []
-        facts = self.facts()
+        try:
+            undelivered = self._delivery.deliver(render(self.facts()))
+        except Exception as error:  # noqa: BLE001 - no text: told as undelivered
+            self._totals.fault("deliver")
+            undelivered = self._delivery.nowhere(error)
         with guarded(self._totals, "deliver"):
-            undelivered += self._delivery.deliver(render(facts))
             for each in undelivered:
                 self._telling.undelivered(each, at=self._clock())
-        if self._strict and undelivered and facts.status in {"running", "ok"}:
+        if self._strict and undelivered and self._tally.status in {"running", "ok"}:
             raise StoreError(
                 "the metrics of a run were not delivered",
                 where=undelivered[0].where,

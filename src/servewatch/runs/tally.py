@@ -9,13 +9,13 @@ from threading import Lock
 from servewatch import __version__
 from servewatch.runs.facts import RunFacts, Status
 from servewatch.runs.meter import Meter
+from servewatch.runs.names import OTHER
 from servewatch.runs.numbers import Numbers
 from servewatch.runs.scoring import Scoring, Verdict
 from servewatch.runs.stage_sums import StageSums
 from servewatch.runs.taps import Taps
 
 REASONS = 32
-OTHER = "other"
 
 
 class Tally:
@@ -46,7 +46,7 @@ class Tally:
         self._scoring, self._clock = scoring, clock
         self._lock = Lock()
         self._rows, self._fallbacks = 0, Counter[str]()
-        self._status: Status = "running"
+        self.status: Status = "running"
         self._error: str | None = None
         self._ended: float | None = None
         self._verdict: Verdict | None = None
@@ -58,7 +58,7 @@ class Tally:
 
     def end(self, status: Status, error: str | None, verdict: Verdict | None) -> None:
         """Say how it went: the type of the exception that ended it, if one did."""
-        self._status, self._error, self._verdict = status, error, verdict
+        self.status, self._error, self._verdict = status, error, verdict
         self._ended = self._clock()
 
     def add_rows(self, count: int) -> None:
@@ -84,7 +84,7 @@ class Tally:
             job=self.job,
             kind=self.kind,
             id=self.id,
-            status=self._status,
+            status=self.status,
             started=self._started,
             ended=self._ended,
             seconds=ended - self._started,

@@ -12,10 +12,10 @@ from servewatch.record.observation import Snapshot
 from servewatch.record.tap_snapshot import SparseRows, snapshot_tap
 from servewatch.record.unpack import stack
 from servewatch.runs.facts import TapFacts
+from servewatch.runs.names import OTHER, text_of
 from servewatch.sketch.encode import to_numbers
 
 TAPS = 32  # names; all that come later are OTHER
-OTHER = "other"
 BATCH_ROWS = 8192
 
 
@@ -34,12 +34,12 @@ class Taps:
         self._lock = Lock()
         self._counts: dict[str, list[int]] = {}
 
-    def note(self, name: str, value: Any) -> str:
+    def note(self, name: object, value: Any) -> str:
         """Count *value*, a table of any sort; gives the name it is counted under.
 
-        Raises whatever an odd value raises.
+        What is no text becomes one. Raises whatever an odd value raises.
         """
-        snapshot = snapshot_tap(value, BATCH_ROWS)
+        snapshot, name = snapshot_tap(value, BATCH_ROWS), text_of(name)
         counted = [snapshot.total, *_counts(snapshot)]
         with self._lock:
             known = name if name in self._counts or len(self._counts) < TAPS else OTHER
