@@ -236,3 +236,37 @@ def test_no_two_streams_are_called_alike_whatever_stages_are() -> None:
     one.observe(block(0, **{name: runs(10) for name in odd}))
     names = [verdict.name for verdict in verdicts(one)]
     assert len(names) == len({*names})
+
+
+def test_a_state_from_before_learning_was_complete_is_one_of_learning() -> None:
+    one, fresh = judge(), judge()
+    healthy(one, 5)
+    before = pack_judge(one)
+    healthy(one, 20)
+    for each in (one, fresh):
+        unpack_judge(each, before)
+    assert found(one) == found(fresh)
+    assert found(one)["stage:encode"].reason == "learning"
+
+
+def test_a_place_that_is_taken_again_gates_by_its_own_stage() -> None:
+    slots = Slots(0, CONFIG.tolerance_quality, ["stage:encode"])
+    one = Judge([], 0, CONFIG, slots=slots)
+    before = pack_judge(one)
+    one.observe(block(0, encode=runs(10)))
+    unpack_judge(one, before)
+    one.observe(block(0, scale=runs(10)))
+    assert found(one)["stage:scale"].gates
+
+
+def test_what_was_seen_before_a_calibration_counts_no_more() -> None:
+    one = judge()
+    healthy(one, 60)
+    calibrate(one, {"encode": runs(2000)})
+    assert found(one)["stage:encode"].rows == 0
+
+
+def test_runs_of_stages_too_many_are_no_stage() -> None:
+    one = judge()
+    one.observe(block(0, encode=runs(10), other=runs(10)))
+    assert "stage:other" not in found(one)

@@ -285,7 +285,8 @@ class Judge:
             if counts.sum() >= enough:
                 streams[place] = replace(learn(streams[place], counts), learns=False)
                 found.append(place)
-        if found:
+        forgotten = any(streams[k] is not self.panel.streams[k] for k in self._learning)
+        if found or forgotten:
             self._learning = [k for k in self._learning if k not in found]
             cells = self.learned.size
             self.panel = Panel(streams, cells, self.config, self.panel.gating)

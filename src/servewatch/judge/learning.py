@@ -62,13 +62,17 @@ def calibrate(judge: Judge, stages: Stages) -> list[str]:
     cells = slots.cells({name: stages[name] for name in found})
     chosen = np.zeros(len(judge.panel.streams), dtype=bool)
     for place, stream in enumerate(judge.panel.streams):
-        if stream.role == "stage" and stream.column.removeprefix("stage:") in found:
+        is_one = stream.column.removeprefix("stage:") in found
+        if stream.role == "stage" and stream.name and is_one:
             span = slice(
                 stream.span.start - slots.start, stream.span.stop - slots.start
             )
             judge.learned[stream.span] = cells[span]
             chosen[place] = True
     slots.calibrated.update(found)
+    for place in np.flatnonzero(chosen).tolist():
+        judge.recent.forget(place)
+        judge.dependence.blocks[place] = 0
     for evidence in judge.levels:
         evidence.reset(chosen)
     judge.on[:, chosen] = False

@@ -57,6 +57,7 @@ class Panel:
             np.repeat([stream.sets for stream in streams], [s.sets for s in streams])
             * self.gating
         )
+        level = level * np.repeat([s.part for s in streams], [s.sets for s in streams])
         confidence = clopper_pearson_upper(
             np.concatenate([stream.known_hits for stream in streams]),
             np.concatenate([stream.known_rows for stream in streams]),

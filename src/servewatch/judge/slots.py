@@ -23,6 +23,7 @@ from servewatch.sketch.stages import (
     EVENT_LOOP,
     FAILED,
     OK,
+    OTHER,
     RETRIED,
     Stages,
 )
@@ -94,7 +95,7 @@ class Slots:
     def admit(self, stages: Stages) -> bool:
         """Give places to new names among *stages*; tell whether there were any."""
         known = len(self.names)
-        fresh = sorted(name for name in stages if name not in self.names)
+        fresh = sorted({*stages} - {*self.names, OTHER})  # a mix is no stage
         self.names += fresh[: PLACES - known]
         return len(self.names) > known
 
@@ -102,7 +103,7 @@ class Slots:
         """Give *stream*, the nth of `streams`, the name of its stage, if it has one."""
         place, kind = divmod(nth, len(PARTS))
         if place >= len(self.names):
-            return replace(stream, name="")
+            return replace(stream, name="", column="", gates=True, learns_from=None)
         name = self.names[place]
         tells: tuple[Callable[[], Words], ...] = (
             lambda: _slower(name, stream.members),
@@ -117,7 +118,7 @@ class Slots:
             stream,
             name=f"{stage_stream(name)}{ends[kind]}",
             words=tells[kind](),
-            gates=stream.gates and gates,
+            gates=gates,
             column=f"stage:{name}",
             learns_from=LAGS if name == EVENT_LOOP else None,
         )

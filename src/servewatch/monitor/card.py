@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from servewatch.judge.cause import time_text
 from servewatch.monitor.report import iso
 
 
@@ -178,8 +177,3 @@ def _seconds(value: float | None) -> str:
     if value is None:
         return "beyond 80 s"
     return f"{value:g} s" if value >= 1 else f"{1000 * value:g} ms"
-
-
-def since_text(at: float | None) -> str:
-    """Give the end of a sentence that says since when, "" where nobody knows."""
-    return "" if at is None else f" since {time_text(at)}"

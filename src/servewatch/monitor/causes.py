@@ -54,6 +54,8 @@ CONSEQUENCES = frozenset(
     for kind in ORDER
     if kind.startswith(("prediction/", "performance", "dataset", "errors", "latency"))
 )
+# And those that nothing follows from: predictions know neither.
+ALONE = frozenset({"labels", "resource"})
 
 
 def kind_of(verdict: Verdict) -> str:

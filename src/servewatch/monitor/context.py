@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from servewatch.monitor.beside import (
     Leak,
     leak_verdicts,
@@ -58,6 +60,7 @@ class Context:
         self.readings: Callable[[], Sequence[Reading]] = tuple
         self.lineage: Callable[[], Mapping[str, Any]] = dict
         self.on_block: list[Callable[[Window], object]] = []
+        self._onsets: dict[tuple[str, float | None], int | None] = {}
         self.markers = Markers()
         version = f" with version {config.model_version}" * bool(config.model_version)
         self.markers.add(started, f"the watch was started{version}")
@@ -89,7 +92,7 @@ class Context:
 
     def verdicts(self, judge: Judge, at: float) -> list[Verdict]:
         """Give the warnings as of *at*, the end of *judge*'s last block."""
-        return [
+        found = [
             *leak_verdicts(self.leaks(), judge, at),
             *stopped_verdicts(judge, at),
             *lineage_verdicts(
@@ -100,6 +103,17 @@ class Context:
                 since=self.started,
                 at=at,
             ),
+        ]
+        # What began, began in one block, however long blocks are from now on.
+        known = {
+            (each.name, each.since): self._onsets.get(
+                (each.name, each.since), each.onset_block
+            )
+            for each in found
+        }
+        self._onsets = known
+        return [
+            replace(each, onset_block=known[each.name, each.since]) for each in found
         ]
 
     def steps(self) -> list[str]:

@@ -9,14 +9,14 @@ binomials against one; Page 1954).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from servewatch.judge.cause import moved
+from servewatch.judge.cause import time_text
 from servewatch.judge.panel import DRIFT, WARN
 from servewatch.judge.summary import culprit
 
@@ -47,7 +47,9 @@ def change_point(hits: Floats, rows: Floats) -> int:
     left_rows = np.concatenate([[0.0], np.cumsum(rows)[:-1]])
     right_hits, right_rows = hits.sum() - left_hits, rows.sum() - left_rows
     fits = _fit(left_hits, left_rows) + _fit(right_hits, right_rows)
-    return int(fits.argmax())
+    falls = right_hits * left_rows <= left_hits * right_rows
+    falls[0] = False  # that the end of it is no beginning
+    return int(np.where(falls, -np.inf, fits).argmax())
 
 
 def _fit(hits: Floats, rows: Floats) -> Floats:
@@ -56,11 +58,18 @@ def _fit(hits: Floats, rows: Floats) -> Floats:
     return np.asarray(xlogy(hits, share) + xlogy(rows - hits, 1.0 - share))
 
 
+class Began(NamedTuple):
+    """The block in which a change began: its start (Unix seconds) and its ordinal."""
+
+    since: float
+    block: int
+
+
 class Dates:
     """The dates of what is wrong, which stay while it is: sealed blocks do not."""
 
     def __init__(self) -> None:
-        self._dated: dict[str, Verdict] = {}
+        self._began: dict[str, Began | None] = {}
 
     def of(
         self,
@@ -68,51 +77,46 @@ class Dates:
         judge: Judge,
         windows: Callable[[float], Sequence[Window]],
     ) -> Verdict:
-        """Give *verdict* with the block in which it changed; see `dated`.
+        """Give *verdict* with the block in which it changed; see `began`.
 
         *windows* gives the sealed blocks since a moment that are still kept.
         """
         if verdict.since is None or not is_rare(verdict):
-            self._dated.pop(verdict.name, None)
+            self._began.pop(verdict.name, None)
             return verdict
-        known = self._dated.get(verdict.name)
-        if known is None or (known.since or 0.0) < verdict.since:
-            known = dated(verdict, judge, windows(verdict.since))
-            self._dated[verdict.name] = known
-        kept = {"since": known.since, "onset_block": known.onset_block}
-        if verdict.since == known.since:
+        if verdict.name not in self._began:
+            found = began(verdict, judge, windows(verdict.since))
+            self._began[verdict.name] = found
+        known = self._began[verdict.name]
+        if known is None or verdict.cause is None or verdict.cause_public is None:
             return verdict
+        before, after = time_text(verdict.since), time_text(known.since)
         return replace(
-            verdict, **kept, cause=known.cause, cause_public=known.cause_public
+            verdict,
+            since=known.since,
+            onset_block=known.block,
+            cause=verdict.cause.replace(before, after),
+            cause_public=verdict.cause_public.replace(before, after),
         )
 
 
-def dated(verdict: Verdict, judge: Judge, windows: Sequence[Window]) -> Verdict:
-    """Give a *verdict* on what is rare with the block in which it changed.
+def began(verdict: Verdict, judge: Judge, windows: Sequence[Window]) -> Began | None:
+    """Give the block in which what *verdict* alarms of became frequent.
 
-    *windows* are sealed blocks, of which those since `verdict.since` are looked at. A
-    verdict of another kind, or by a guard, is given back as it is.
+    Of *windows*, sealed blocks in order. None where they do not reach back to
+    `verdict.since`, and where the evidence names no culprit any more.
     """
-    if not is_rare(verdict) or verdict.since is None:
-        return verdict
     places = {stream.name: k for k, stream in enumerate(judge.panel.streams)}
-    place, since = places[verdict.name], verdict.since
+    place = places.get(verdict.name)
+    if place is None or verdict.since is None:
+        return None
     index = culprit(judge, place, DRIFT if judge.on[DRIFT, place] else WARN)
-    seen = [window for window in windows if window.start >= since]
-    if index is None or len(seen) < 2 or verdict.onset_block is None:
-        return verdict
+    seen = [window for window in windows if window.start >= verdict.since]
+    if index is None or len(seen) < 2 or seen[0].start > verdict.since:
+        return None
     stream = judge.panel.streams[place]
     cells = np.array([judge.cells_of(window)[stream.span] for window in seen])
     hits = cells @ stream.members[index].astype(float)
     rows = cells @ stream.base.astype(float)
     first = change_point(hits, rows)
-    share = float(hits[first:].sum() / max(rows[first:].sum(), 1.0))
-    words, public = stream.words(index)
-    before, at = float(stream.shares[index]), seen[first].start
-    return replace(
-        verdict,
-        since=at,
-        onset_block=judge.blocks - (len(seen) - 1 - first),
-        cause=moved(words, before, share, at, stream.unit),
-        cause_public=moved(public, before, share, at, stream.unit),
-    )
+    return Began(seen[first].start, judge.blocks - (len(seen) - 1 - first))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from servewatch.judge.verdict import TOGETHER_BLOCKS
 from servewatch.monitor.card import Card
-from servewatch.monitor.causes import CONSEQUENCES, NO_SCORES, kind_of, order
+from servewatch.monitor.causes import ALONE, CONSEQUENCES, NO_SCORES, kind_of, order
 from servewatch.monitor.report import iso
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def grouped(
         for verdict in verdicts
         if verdict.status in ("warning", "drift") and verdict.family != "dataset"
     ]
-    alarmed.sort(key=lambda verdict: verdict.onset_block or 0)
+    alarmed.sort(key=lambda verdict: verdict.since or 0.0)
     groups: list[list[Verdict]] = []
     for verdict in alarmed:
         if groups and _together(groups[-1][-1], verdict, seconds):
@@ -70,22 +70,29 @@ def grouped(
 
 
 def _together(one: Verdict, other: Verdict, seconds: float) -> bool:
-    blocks = (other.onset_block or 0) - (one.onset_block or 0)
+    if one.onset_block is not None and other.onset_block is not None:
+        if abs(other.onset_block - one.onset_block) <= TOGETHER_BLOCKS:
+            return True
     if one.since is None or other.since is None:
-        return blocks <= TOGETHER_BLOCKS
-    return blocks <= TOGETHER_BLOCKS or abs(other.since - one.since) <= seconds
+        return False
+    return abs(other.since - one.since) <= seconds
 
 
 def _joined(groups: Sequence[list[Verdict]]) -> list[list[Verdict]]:
     """Let groups of mere consequences join the last group before that is none."""
     found: list[list[Verdict]] = []
     for group in groups:
-        cause = next((g for g in reversed(found) if not _follows(g)), None)
+        cause = next((g for g in reversed(found) if _leads(g)), None)
         if cause is not None and _follows(group):
             cause.extend(group)
         else:
             found.append(list(group))
     return found
+
+
+def _leads(group: Iterable[Verdict]) -> bool:
+    """Whether a change of predictions, errors or latency may follow from *group*."""
+    return any(kind_of(each) not in CONSEQUENCES | ALONE for each in group)
 
 
 def _follows(group: Iterable[Verdict]) -> bool:

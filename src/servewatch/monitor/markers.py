@@ -21,6 +21,7 @@ class Markers:
 
     >>> markers = Markers()
     >>> markers.add(10.0, "version 4 was deployed")
+    'version 4 was deployed'
     >>> markers.between(0.0, 30.0)
     ['version 4 was deployed']
     """
@@ -28,9 +29,17 @@ class Markers:
     def __init__(self) -> None:
         self._markers: deque[Marker] = deque(maxlen=MOST)
 
-    def add(self, at: float, text: str) -> None:
-        """Note that *text* happened; the first 200 characters are kept."""
-        self._markers.append(Marker(at, text[:TEXT]))
+    def add(self, at: float, what: object) -> str:
+        """Note that *what* happened, and give the 200 characters of it that are kept.
+
+        What is no text becomes one; nothing is raised.
+        """
+        try:
+            text = str(what)[:TEXT]
+        except Exception:  # noqa: BLE001 - its own methods may raise
+            text = type(what).__name__[:TEXT]
+        self._markers.append(Marker(at, text))
+        return text
 
     def between(self, start: float, end: float) -> list[str]:
         """Give what happened from *start* to *end*, in order."""

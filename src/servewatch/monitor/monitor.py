@@ -20,6 +20,7 @@ from servewatch.monitor.reporting import Reporter
 from servewatch.record.forking import renew_after_fork
 from servewatch.sketch.blocks import block_number
 from servewatch.sketch.layout import NO_COLUMNS
+from servewatch.sketch.stages import NO_STAGES
 from servewatch.sketch.window import Window
 from servewatch.store.protocol import Sealed
 
@@ -85,6 +86,7 @@ class Monitor:
         self._number: int | None = None
         self._window = Window.empty(self.layout, 0.0, 0.0)
         self._failures = 0
+        self._calibrated: Stages = NO_STAGES
         self.inbox = inbox
         if inbox is not None:
             drain.await_labels(inbox.keep, config.id_from)
@@ -131,10 +133,10 @@ class Monitor:
         self.judge = judge_of(self.baseline, self.layout, self.config)
         self._reporter = self._reporter.renewed()
         self._changes.forget()
-        self._failures = 0
-        self._number = None
+        self._failures, self._number = 0, None
         self._window = Window.empty(self.layout, 0.0, 0.0)
         self._resume()
+        self.calibrate(self._calibrated)
 
     def add_listener(self, listener: Listener) -> None:
         """Have *listener* called with every change of state, in the ticking thread."""
@@ -173,10 +175,8 @@ class Monitor:
             at = self._clock() if now is None else now
             self.flush(at)
             self._health.tick(at)
-            closed = block_number(
-                at - self.config.grace_seconds, self.config.block_seconds
-            )
-            self._close(closed)
+            due = at - self.config.grace_seconds
+            self._close(block_number(due, self.config.block_seconds))
             return self._reporter.report(self.judge, at, self._active)
 
     def advance(self, at: float) -> Window:
@@ -262,6 +262,7 @@ class Monitor:
     def calibrate(self, stages: Stages) -> None:
         """Judge *stages* by these runs from now on, instead of by their first ones."""
         with self._lock:
+            self._calibrated = {**self._calibrated, **stages}
             calibrate(self.judge, stages)
             self._evidence = pack_judge(self.judge)
 

@@ -150,6 +150,7 @@ class Reporter:
         if status == "insufficient_data":
             reason = self._why_open()
         accounting = self._totals.accounting()
+        resources, lineage = self._beside()
         return Report(
             status=status,
             gate=self._gate(judge, status),
@@ -161,8 +162,8 @@ class Reporter:
             stale=at - active > self._config.stale_seconds,
             streams=self._streams,
             incidents=self._incidents,
-            resources=self._context.resources(),
-            lineage=self._context.lineage(),
+            resources=resources,
+            lineage=lineage,
             stages=stage_reports(
                 self._totals.lifetime.stages, judge, self._context.steps()
             ),
@@ -174,6 +175,14 @@ class Reporter:
             notes=() if self._baseline is None else self._baseline.notes,
             reason=reason,
         )
+
+    def _beside(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Give resources and lineage; a fault in them costs no Report."""
+        resources: Mapping[str, Any] = {}
+        lineage: Mapping[str, Any] = {}
+        with guarded(self._totals, "beside"):
+            resources, lineage = self._context.resources(), self._context.lineage()
+        return resources, lineage
 
     def _renew(self, judge: Judge) -> None:
         self._block = judge.blocks

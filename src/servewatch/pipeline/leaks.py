@@ -43,8 +43,17 @@ class Leaks:
     def __init__(self) -> None:
         """Know of no growth yet."""
         self._growths = {name: Growth(least) for name, least in LEAST.items()}
-        self.found: dict[str, Leak] = {}
-        self.words: dict[str, str] = {}
+        self.told: tuple[dict[str, Leak], dict[str, str]] = {}, {}
+
+    @property
+    def found(self) -> dict[str, Leak]:
+        """What grows without end."""
+        return self.told[0]
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The same in words."""
+        return self.told[1]
 
     def note(
         self, at: float, used: Usage, container: Container, available: float | None
@@ -58,7 +67,7 @@ class Leaks:
             "open files": (used.open_files, _files_room(used)),
             "threads": (used.threads, _threads_room(container)),
         }
-        self.found, self.words = {}, {}
+        found, words = {}, {}
         for name, (value, room) in looks.items():
             if value is None:
                 continue
@@ -66,8 +75,9 @@ class Leaks:
             growth.note(at, value)
             leak = growth.leak(room.left)
             if leak is not None:
-                self.found[name] = leak
-                self.words[name] = in_words(name, leak, at, room.whose)
+                found[name] = leak
+                words[name] = in_words(name, leak, at, room.whose)
+        self.told = found, words  # at once: others read while we look
 
 
 def memory_room(used: Usage, container: Container, available: float | None) -> Room:

@@ -163,6 +163,7 @@ class Resources:
         look = self._look
         if look is None:
             return {"process": None}
+        found, words = self._leaks.told  # read once: the next look makes others
         spent = self._spent(look.used)
         received = self._totals.accounting()["received"]
         return {
@@ -177,8 +178,8 @@ class Resources:
                 "devices": [_plain(each._asdict()) for each in self._gpus.devices],
             },
             "leaks": {
-                name: {**leak._asdict(), "words": self._leaks.words[name]}
-                for name, leak in self._leaks.found.items()
+                name: {**leak._asdict(), "words": words[name]}
+                for name, leak in found.items()
             },
             "cost": {
                 "total": cost(spent, self._prices),

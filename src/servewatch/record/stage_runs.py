@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from numbers import Integral
 from typing import NamedTuple
 
@@ -138,8 +139,11 @@ class StageRuns:
 
     def take(self) -> list[StageRun]:
         """Hand over everything waiting."""
-        # popleft, not a new deque: a stage may be about to append to this one
-        runs = [self.waiting.popleft() for _ in range(len(self.waiting))]
+        runs: list[StageRun] = []
+        with suppress(IndexError):  # somebody else takes as well
+            # popleft, not a new deque: a stage may be about to append to this one
+            for _ in range(len(self.waiting)):
+                runs.append(self.waiting.popleft())  # noqa: PERF401 - see IndexError
         self._is_told = False
         return runs
 
