@@ -142,6 +142,29 @@ def test_a_models_exception_is_the_same_object_and_is_counted(
     assert call.features.rows == 1
 
 
+@pytest.mark.parametrize("share", [1.0, 0.001])
+def test_an_error_whose_types_name_raises_is_the_models(share: float) -> None:
+    class Nameless(type):
+        @property
+        def __name__(cls) -> str:  # type: ignore[override]
+            raise OSError
+
+    class OddError(Exception, metaclass=Nameless):
+        pass
+
+    def fail(rows: Any) -> Any:
+        raise OddError(rows)
+
+    recorder = Recorder()
+    recorder.keep(share)
+    with pytest.raises(OddError):
+        watched(fail, recorder)(ROW)
+
+    if share == 1.0:
+        assert recorded(recorder).error == "OddError"
+    assert recorder.totals.internal_errors == {}
+
+
 def test_features_may_come_by_keyword() -> None:
     recorder = Recorder()
 

@@ -8,12 +8,16 @@ import inspect
 import threading
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+import tracemalloc
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, TraceIdRatioBased
@@ -21,6 +25,7 @@ from opentelemetry.trace import StatusCode
 
 from servewatch.capture.asgi import ServeWatchMiddleware
 from servewatch.capture.messages import Receive, Scope, Send
+from servewatch.capture.noted import waited
 from servewatch.capture.stage import SHARE, Stage
 from servewatch.capture.tracing import Tracing
 from servewatch.record.recorder import Recorder
@@ -150,12 +155,54 @@ def test_how_long_work_had_waited(recorder: Recorder) -> None:
     assert 250_000_000 <= the_run(recorder).queued < 1_250_000_000
 
 
-@pytest.mark.parametrize("odd", ["now", float("nan"), 1e12, -1e12, object()])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("now", b"now", [0], (0,), np.str_("now"), None),
+        *(float("nan"), 1e12, -1e12, 10**400, object()),
+    ],
+)
 def test_an_odd_time_is_not_known(recorder: Recorder, odd: Any) -> None:
     with Stage(recorder, "predict", queued_since=odd):
         pass
 
     assert the_run(recorder).queued == -1
+
+
+@pytest.mark.parametrize("odd", ["0" * 1000, b"0" * 1000, [0] * 1000])
+def test_what_is_no_time_is_not_multiplied(odd: Any) -> None:
+    tracemalloc.start()
+    try:
+        assert waited(odd) == -1
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", [float, np.float64, np.longdouble, Fraction])
+def test_a_time_may_be_any_real_number(kind: Any) -> None:
+    assert 250_000_000 <= waited(kind(time.perf_counter() - 0.25)) < 1_250_000_000
+
+
+def test_an_error_whose_types_name_raises_is_the_callers_and_counted(
+    recorder: Recorder,
+) -> None:
+    class Nameless(type):
+        @property
+        def __name__(cls) -> str:  # type: ignore[override]
+            raise SystemExit
+
+    class OddError(Exception, metaclass=Nameless):
+        pass
+
+    error = OddError()
+    stage = Stage(recorder, "encode")
+    with pytest.raises(OddError) as caught, stage:
+        raise error
+
+    assert caught.value is error
+    assert the_run(recorder).error == "OddError"
+    assert recorder.totals.internal_errors == {}
 
 
 def test_stages_within_stages_are_runs_of_their_own(recorder: Recorder) -> None:
@@ -291,6 +338,52 @@ def test_a_decorated_function_is_the_function(recorder: Recorder) -> None:
     assert the_run(recorder).rows == 2
 
 
+def test_methods_of_every_kind_may_be_decorated(recorder: Recorder) -> None:
+    class Encoder:
+        rate = 2
+
+        @Stage(recorder, "static")
+        @staticmethod
+        def static(value: int) -> int:
+            return value
+
+        @Stage(recorder, "of class")
+        @classmethod
+        def of_class(cls, value: int) -> int:
+            return value * cls.rate
+
+        @Stage(recorder, "property")  # type: ignore[prop-decorator]
+        @property
+        def tripled(self) -> int:
+            """Three times."""
+            return self.rate * 3
+
+        @tripled.setter
+        def tripled(self, value: int) -> None:
+            self.rate = value // 3
+
+    encoder = Encoder()
+    encoder.tripled = 12
+
+    assert (encoder.static(1), Encoder.of_class(1), encoder.tripled) == (1, 2, 12)
+    assert vars(Encoder)["tripled"].__doc__ == "Three times."
+    assert [run.name for run in runs_of(recorder)] == ["static", "of class", "property"]
+    assert recorder.totals.internal_errors == {}
+
+
+A_CLASS: Any = dict
+
+
+@pytest.mark.parametrize(
+    "odd", [dict, 3, None, property(), classmethod(A_CLASS), staticmethod(dict)]
+)
+def test_what_is_no_function_is_given_back_and_counted(
+    recorder: Recorder, odd: Any
+) -> None:
+    assert Stage(recorder, "encode")(odd) is odd
+    assert recorder.totals.internal_errors == {"stage": 1}
+
+
 def test_a_decorated_function_may_call_itself(recorder: Recorder) -> None:
     @Stage(recorder, "encode")
     def down(number: int) -> int:
@@ -335,6 +428,107 @@ def test_a_timeout_inside_is_an_error(recorder: Recorder) -> None:
         asyncio.run(main())
 
     assert the_run(recorder).error == "TimeoutError"
+
+
+class Fetch:
+    """Called as a coroutine function is."""
+
+    async def __call__(self, error: Exception | None = None) -> str:
+        await asyncio.sleep(0.02)
+        if error is not None:
+            raise error
+        return "fetched"
+
+
+class Waits:
+    """Can be awaited."""
+
+    def __init__(self, inner: Coroutine[Any, Any, str]) -> None:
+        self.inner = inner
+
+    def __await__(self) -> Generator[Any, Any, str]:
+        return self.inner.__await__()
+
+
+fetch = Fetch()
+LATER: dict[str, Callable[..., Any]] = {
+    "an object": fetch,
+    "a partial": partial(fetch),
+    "a lambda": lambda error=None: fetch(error),
+    "a task": lambda error=None: asyncio.ensure_future(fetch(error)),
+    "an awaitable": lambda error=None: Waits(fetch(error)),
+}
+
+
+@pytest.mark.parametrize("kind", LATER)
+def test_what_answers_with_an_awaitable_is_a_run_until_its_result(
+    recorder: Recorder, kind: str
+) -> None:
+    given = Stage(recorder, "fetch")(LATER[kind])
+    error = OSError("gone")
+
+    async def main() -> None:
+        assert await given() == "fetched"
+        with pytest.raises(OSError, match="gone") as caught:
+            await given(error)
+        assert caught.value is error
+
+    asyncio.run(main())
+
+    first, second = runs_of(recorder)
+    assert (first.error, second.error) == (None, "OSError")
+    assert min(first.took, second.took) >= 19_000_000
+    assert (first.cpu, second.cpu) == (-1, -1)
+    assert inspect.iscoroutinefunction(given) is (kind == "an object")
+
+
+def test_a_task_stays_one_and_its_cancellation_is_no_error(recorder: Recorder) -> None:
+    given = Stage(recorder, "fetch")(LATER["a task"])
+
+    async def main() -> None:
+        task = given()
+        assert isinstance(task, asyncio.Task)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+    assert the_run(recorder).error is None
+
+
+def test_an_answer_that_is_more_than_awaitable_is_left_alone(
+    recorder: Recorder,
+) -> None:
+    class Response(Waits):
+        async def __aenter__(self) -> str:
+            return await self
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+    @Stage(recorder, "fetch")
+    def given() -> Response:
+        return Response(fetch())
+
+    async def main() -> None:
+        async with given() as got:
+            assert got == "fetched"
+
+    asyncio.run(main())
+
+    assert the_run(recorder).error is None
+
+
+def test_an_object_called_as_a_generator_is_one(recorder: Recorder) -> None:
+    class Read:
+        def __call__(self) -> Iterator[int]:
+            yield 1
+            assert runs_of(recorder) == []
+            yield 2
+
+    assert list(Stage(recorder, "read")(Read())()) == [1, 2]
+    assert the_run(recorder).name == "read"
 
 
 def test_a_decorated_generator_takes_and_gives_what_it_did(recorder: Recorder) -> None:
@@ -597,6 +791,78 @@ def test_a_provider_that_fails_costs_only_the_span(
 
     assert len(runs_of(watch.recorder)) == 1
     assert watch.recorder.totals.internal_errors == {"trace": 1}
+
+
+def test_the_span_of_what_is_awaited_later_ends_with_it(spans: Spans) -> None:
+    watch = Traced()
+    given = watch.stage("fetch")(LATER["a lambda"])
+
+    async def main() -> None:
+        outer = spans.provider.get_tracer("test")
+        with outer.start_as_current_span("outer") as span:
+            waiting = given(OSError("gone"))
+            assert trace.get_current_span() is span
+            with pytest.raises(OSError, match="gone"):
+                await waiting
+            assert trace.get_current_span() is span
+
+    asyncio.run(main())
+
+    (span,) = spans.named("stage fetch")
+    assert (span.attributes or {})["error.type"] == "OSError"
+    assert parent_of(span) == ids_of(spans.named("outer")[0])
+
+
+def test_a_stage_is_left_though_its_run_cannot_be_recorded(spans: Spans) -> None:
+    watch = Traced()
+    stage = watch.stage("encode")
+    runs: Any = watch.recorder.stage_runs
+
+    class Full:
+        room = 0
+        waiting = ()
+
+        def append(self, run: object) -> None:
+            raise OSError(run)
+
+    def work() -> None:
+        watch.recorder.stage_runs = Full()  # type: ignore[assignment]
+        outer = trace.get_current_span()
+        with stage:
+            assert trace.get_current_span() is not outer
+        assert trace.get_current_span() is outer
+        watch.recorder.stage_runs = runs
+        with stage:
+            pass
+
+    inside_a_span(spans, work)
+
+    assert len(spans.named("stage encode")) == 2
+    assert len(runs_of(watch.recorder)) == 1
+    assert watch.recorder.totals.internal_errors == {"stage": 1}
+
+
+def test_a_stage_that_could_not_be_entered_is_left(
+    spans: Spans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Traced()
+    stage = watch.stage("encode")
+
+    def work() -> None:
+        outer = trace.get_current_span()
+        with monkeypatch.context() as patch:
+            patch.setattr("servewatch.capture.stage.clock", None)
+            with stage:
+                pass
+        assert trace.get_current_span() is outer
+        with stage:
+            pass
+
+    inside_a_span(spans, work)
+
+    assert len(spans.named("stage encode")) == 2
+    assert len(runs_of(watch.recorder)) == 1
+    assert watch.recorder.totals.internal_errors == {"stage": 2}
 
 
 @dataclass

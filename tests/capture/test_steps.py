@@ -533,3 +533,23 @@ def test_a_step_that_learns_goes_on_from_where_it_was() -> None:
     model.named_steps["model"].partial_fit(X * -1, Y)
 
     assert same(taken.decision_function(X), model.decision_function(X))
+
+
+def test_an_error_whose_types_name_raises_fails_its_stage() -> None:
+    class Nameless(type):
+        @property
+        def __name__(cls) -> str:  # type: ignore[override]
+            raise OSError
+
+    class OddError(Exception, metaclass=Nameless):
+        pass
+
+    def fail(rows: Any) -> Any:
+        raise OddError(rows)
+
+    model = Pipeline([("fail", FunctionTransformer(fail))]).fit(X)
+    recorder = recording()
+    with pytest.raises(OddError):
+        staged(model, recorder).transform(X)
+
+    assert [run[3] for run in recorder.stage_runs.take()] == ["OddError"]

@@ -155,3 +155,21 @@ def test_while_the_breaker_is_open_nothing_is_seen() -> None:
     tap(recorder, "t", ROWS)
 
     assert recorder.tap_rows.take() == []
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, OSError])
+def test_what_comes_to_an_unknown_tap_is_asked_nothing(
+    error: type[BaseException],
+) -> None:
+    class Leaving:
+        @property
+        def shape(self) -> None:
+            raise error
+
+    recorder = Recorder()
+    Drain(recorder, NO_COLUMNS, rng=np.random.default_rng(1))
+    tap(recorder, "t", Leaving())
+    tap(recorder, "t", [Leaving()])
+
+    assert recorder.totals.unknown_taps == {"t": 2}
+    assert recorder.totals.internal_errors == {}

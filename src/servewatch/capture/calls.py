@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from servewatch.capture.noted import type_name
 from servewatch.capture.request import (
     JOINED_BYTES,
     Request,
@@ -116,7 +117,7 @@ class Calls:
         if begun is not None and begun.features is not UNKEPT:
             self.record(begun, NOTHING, _since(begun.began), error=error)
         elif self.recorder.armed:
-            self.recorder.totals.count_error(type(error).__name__)
+            self.recorder.totals.count_error(type_name(type(error)))
         if begun is not None and begun.traced is not None:
             end_call(self.recorder, begun.traced, error)
 
@@ -166,7 +167,7 @@ class Calls:
             if features.picks is not None:  # they say which rows they are
                 held = features.size + features.picks.nbytes
                 features = features._replace(size=held)
-            kind = None if error is None else type(error).__name__
+            kind = None if error is None else type_name(type(error))
             name = None if request is None else request.id
             first = 0 if request is None else request.next_row
             fields = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from numbers import Real
 from time import perf_counter_ns as clock
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +13,7 @@ from servewatch.record.observation import NANO
 SLACK = 1_000_000  # ns by which two clocks, or two readings of one, may differ
 MOST = 1 << 40  # rows or tokens of one run
 LONGEST_WAIT = 3600 * NANO  # what waited longer has a clock that is wrong
+_name_of = type.__dict__["__name__"].__get__  # whatever a type's own type makes of it
 _NO_ERRORS = (StopIteration, StopAsyncIteration)  # an iterator says that it is done
 
 S = TypeVar("S")
@@ -81,9 +83,19 @@ def error_name(error: BaseException | None) -> str | None:
     >>> error_name(ValueError("odd")), error_name(KeyboardInterrupt())
     ('ValueError', None)
     """
-    if isinstance(error, Exception) and not isinstance(error, _NO_ERRORS):
-        return type(error).__name__
+    kind = type(error)  # an object's own `__class__` may raise
+    if issubclass(kind, Exception) and not issubclass(kind, _NO_ERRORS):
+        return type_name(kind)
     return None
+
+
+def type_name(kind: type) -> str:
+    """Name a type as it was made, without asking anything of its own; never raises.
+
+    >>> type_name(ValueError)
+    'ValueError'
+    """
+    return str.__str__(_name_of(kind))
 
 
 def counted(value: Any) -> int:
@@ -101,13 +113,15 @@ def counted(value: Any) -> int:
 def waited(since: Any) -> int:
     """Give how long work had waited (ns) that was put aside at `perf_counter()`.
 
-    -1 for what is no such time, lies ahead or more than an hour ago.
+    -1 for what is no real number, lies ahead or more than an hour ago.
 
     >>> waited("yesterday")
     -1
     """
     try:
-        found = clock() - int(since * NANO)
+        if not isinstance(since, Real):  # a text times a billion takes gigabytes
+            return -1
+        found = clock() - int(float(since) * NANO)
     except Exception:  # noqa: BLE001 - likewise
         return -1
     return max(found, 0) if -SLACK <= found <= LONGEST_WAIT else -1

@@ -122,6 +122,7 @@ class Stage:
                 self._leave(took, error)
         except Exception:  # noqa: BLE001 - the caller's block has ended all the same
             self._recorder.totals.fault("stage")
+            self._close()
 
     async def __aenter__(self) -> Stage:  # noqa: PYI034 - as above
         entered = self.__enter__()
@@ -137,8 +138,16 @@ class Stage:
         self.__exit__(kind, error, trace)
 
     def __call__(self, function: Function) -> Function:
-        """Make every call of *function* a run; of a generator, from start to end."""
-        return decorated(function, self.again)
+        """Make every call of *function* a run; of a generator, from start to end.
+
+        Of a static method, a class method or a property, what is inside of it. A class,
+        or what cannot be called, is given back as it is and counted as a fault.
+        """
+        try:
+            return decorated(function, self.again)
+        except Exception:  # noqa: BLE001 - it is called without a stage
+            self._recorder.totals.fault("stage")
+            return function
 
     def retried(self, n: int = 1) -> None:
         """Count that the work inside was tried *n* times more."""
@@ -237,22 +246,32 @@ class Stage:
         """Record the run that this was open for, and end its span."""
         rows = self._rows if noted.rows is None else noted.rows
         traced, name = noted.traced, error_name(error)
-        run = (
-            self._named.name,
-            took,
-            rows,
-            name,
-            noted.retries,
-            noted.queued,
-            self._cpu_used(took) if self._weight else -1,
-            noted.tokens,
-        )
-        noted.forget()
-        self._is_open = False
-        self._recorder.stage_runs.append(run)
-        if traced is not None:
-            failed = None if name is None else error
-            tracing(self._recorder).end_stage(traced, failed, rows)
+        try:
+            run = (
+                self._named.name,
+                took,
+                rows,
+                name,
+                noted.retries,
+                noted.queued,
+                self._cpu_used(took) if self._weight else -1,
+                noted.tokens,
+            )
+            self._recorder.stage_runs.append(run)
+        finally:
+            noted.forget()
+            self._is_open = False
+            if traced is not None:
+                failed = None if name is None else error
+                tracing(self._recorder).end_stage(traced, failed, rows)
+
+    def _close(self) -> None:
+        """Be open no longer and have no span, whatever could not be recorded."""
+        noted, self._is_open = self._noted, False
+        if noted is not None and noted.traced is not None:
+            with guarded(self._recorder.totals, "trace"):
+                tracing(self._recorder).end_stage(noted.traced, None, 0)
+            noted.traced = None
 
     def _cpu_used(self, took: int) -> int:
         """Give this run's CPU time, by its weight; -1 where it changed its thread."""
