@@ -116,3 +116,34 @@ def test_what_is_calm_belongs_to_no_incident() -> None:
     calm = verdict("age", "feature", status="ok")
     everything = verdict("dataset", "all", "dataset")
     assert grouped([calm, everything]) == []
+
+
+def test_what_begins_within_three_blocks_began_together() -> None:
+    def apart(*blocks: int) -> list[list[str]]:
+        found = [verdict(f"x{block}", "feature", block=block) for block in blocks]
+        return [names(group) for group in grouped(found)]
+
+    assert apart(10, 13) == [["x10", "x13"]]
+    assert apart(10, 14) == [["x10"], ["x14"]]
+    assert apart(16, 10, 13) == [["x10", "x13", "x16"]]
+
+
+def test_what_begins_within_some_seconds_began_together() -> None:
+    def groups(later: float | None, seconds: float) -> int:
+        one = verdict("a", "feature", since=100.0)
+        other = verdict("b", "feature", block=20, since=later)
+        return len(grouped([one, other], seconds=seconds))
+
+    assert groups(102.0, seconds=3.0) == 1
+    assert groups(103.0, seconds=3.0) == 1
+    assert groups(104.0, seconds=3.0) == 2
+    assert groups(102.0, seconds=0.0) == 2
+    assert groups(None, seconds=3.0) == 2
+
+
+def test_drift_comes_before_a_warning_of_its_kind_then_what_matters_more() -> None:
+    warns = verdict("a", "feature", status="warning", evidence=99.0)
+    weak, strong = verdict("b", "feature"), verdict("c", "feature", evidence=50.0)
+    assert names(grouped([warns, weak, strong])[0]) == ["c", "b", "a"]
+    scores = {"a": 0.9, "b": 0.5, "c": 0.1}
+    assert names(grouped([warns, weak, strong], scores)[0]) == ["b", "c", "a"]

@@ -103,3 +103,52 @@ def test_a_category_that_vanished_for_a_new_one_is_renamed() -> None:
     beside[cell(profile.bins, "unseen")] += 30
     assert renamed(profile, beside) is None
     assert renamed(profile, np.zeros_like(after)) is None
+
+
+def test_a_mean_about_zero_has_no_sign_to_change() -> None:
+    # Half a deviation off zero: -mean lies further from it than what is still alike.
+    assert unit_words(Shape(4.9, 5.0), Shape(-4.9, 5.0)) is None
+    assert unit_words(Shape(5.1, 5.0), Shape(-5.1, 5.0)) == (
+        "its values look to have changed their sign"
+    )
+
+
+def test_the_mean_of_fahrenheit_with_another_spread_is_no_fahrenheit() -> None:
+    before = Shape(20.0, 5.0)
+    for sd in (6.7, 12.0):  # 9 would be right; both are within what a sample may have
+        assert unit_words(before, Shape(68.0, sd)) is None
+    back = Shape(68.0, 9.0)
+    for sd in (3.7, 6.7):
+        assert unit_words(back, Shape(20.0, sd)) is None
+
+
+def test_two_columns_that_are_alike_are_never_swapped() -> None:
+    one, other = Shape(50.0, 9.0), Shape(51.0, 9.5)
+    shapes = {"a": one, "b": other}
+    assert swapped(shapes, {"a": other, "b": one}, ["a", "b"]) is None
+
+
+def said_of_lands(**after: int) -> bool:
+    """Whether lands of 60, 30 and 10 rows look renamed once there are *after* rows."""
+    baseline = Baseline.build({"land": ["UK"] * 60 + ["France"] * 30 + ["Italy"] * 10})
+    profile = baseline.profiles["land"]
+    cells = np.zeros(len(profile.counts), dtype=np.int64)
+    cells[cell(profile.bins, "unseen")] = after.pop("new")
+    for land, rows in after.items():
+        cells[profile.bins.categories.index(land)] = rows  # type: ignore[union-attr]
+    return renamed(profile, cells) is not None
+
+
+def test_of_two_categories_that_vanish_nobody_knows_which_was_renamed() -> None:
+    assert said_of_lands(UK=60, Italy=10, new=30)
+    assert not said_of_lands(UK=60, new=40)
+
+
+def test_what_takes_another_share_is_no_new_name() -> None:
+    assert not said_of_lands(UK=85, Italy=10, new=5)
+    assert not said_of_lands(UK=20, Italy=10, new=70)
+
+
+def test_a_category_that_only_became_rare_is_not_renamed() -> None:
+    assert said_of_lands(UK=60, France=3, Italy=10, new=27)
+    assert not said_of_lands(UK=60, France=4, Italy=10, new=26)
