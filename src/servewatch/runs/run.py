@@ -287,7 +287,6 @@ class Run:
         try:
             undelivered = self._delivery.deliver(render(self.facts()))
         except Exception as error:  # noqa: BLE001 - no text: told as undelivered
-            self._totals.fault("deliver")
             undelivered = self._delivery.nowhere(error)
         with guarded(self._totals, "deliver"):
             for each in undelivered:
