@@ -210,6 +210,32 @@ def test_it_sends_again_after_it_was_closed(receiver: Receiver) -> None:
     assert len(receiver.events) == 2
 
 
-def test_an_address_without_a_host_is_refused() -> None:
-    with pytest.raises(ConfigError, match="lineage is no address"):
-        LineageSender("http://")
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://",
+        "ftp://x",
+        "HTTP://x",
+        "http://[::1",
+        "http://a b/",
+        "http://a:99999",
+        "http://:5000",
+        "/",
+    ],
+)
+def test_what_is_no_address_is_refused_at_once(target: str) -> None:
+    with pytest.raises(ConfigError, match="lineage is no address") as refused:
+        LineageSender(target)
+
+    assert target in str(refused.value)
+    assert refused.value.field == "lineage"
+    assert None not in (refused.value.expected, refused.value.remedy)
+
+
+def test_a_refusal_shows_no_password() -> None:
+    with pytest.raises(ConfigError) as refused:
+        LineageSender("ftp://ann:secret@host/path?key=hidden")
+
+    assert "ftp://host/path" in str(refused.value)
+    assert "secret" not in str(refused.value)
+    assert "hidden" not in str(refused.value)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from queue import Full, Queue
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from servewatch.errors import ConfigError, MissingExtra
 from servewatch.record.forking import renew_after_fork
@@ -21,6 +23,9 @@ TRIES = 5
 FIRST_WAIT_SECONDS = 1.0  # then 2, 4, 8
 TIMEOUT_SECONDS = 5.0
 TOO_MANY, TIMED_OUT = 429, 408
+WEB = ("http://", "https://")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+PASSWORD = re.compile(r"(//)[^/@]*@|\?.*", re.DOTALL)
 
 
 class Transport(Protocol):
@@ -165,17 +170,10 @@ def _transport_to(target: str, api_key: str | None) -> Transport:
         raise MissingExtra("lineage", extra="lineage") from error
     if target == "console":
         return _Console()
-    if not target.startswith(("http://", "https://")):
+    parts = _address(target)
+    if parts is None:
         return FileTransport(
             FileConfig.from_dict({"log_file_path": target, "append": True})
-        )
-    parts = urlsplit(target)
-    if not parts.hostname:
-        raise ConfigError(
-            "lineage is no address",
-            field="lineage",
-            expected="console, a path, or one such as http://127.0.0.1:5000",
-            remedy="correct lineage or leave it out",
         )
     settings: dict[str, Any] = {
         "url": f"{parts.scheme}://{parts.netloc}",
@@ -188,6 +186,34 @@ def _transport_to(target: str, api_key: str | None) -> Transport:
     if api_key:
         settings["auth"] = {"type": "api_key", "apiKey": api_key}
     return HttpTransport(HttpConfig.from_dict(settings))
+
+
+def _address(target: str) -> SplitResult | None:
+    """Give the parts of an address, None for a file's path; `ConfigError` for neither.
+
+    >>> _address("http://127.0.0.1:5000").port
+    5000
+    """
+    if not SCHEME.match(target):
+        if not Path(target).is_dir():
+            return None
+        found = f"{target}, which is a folder"
+    else:
+        found = PASSWORD.sub(r"\1", target)
+        try:
+            parts = urlsplit(target)
+            is_sound = parts.hostname and (parts.port is None or parts.port > 0)
+        except ValueError:
+            is_sound = False
+        if target.startswith(WEB) and is_sound and not re.search(r"\s", target):
+            return parts
+    raise ConfigError(
+        "lineage is no address",
+        field="lineage",
+        found=found,
+        expected="console, a file's path, or one such as http://127.0.0.1:5000",
+        remedy="correct lineage or leave it out",
+    )
 
 
 def _status_of(error: Exception) -> int:
