@@ -138,6 +138,7 @@ def test_lines_cut_off_while_the_process_runs_are_found(path: Path) -> None:
     log.note("watch.stopped")
     log.write()
 
+    assert log.is_touched
     found = verify(path)
     assert found.fault is not None
     assert (found.fault.line, found.fault.what) == (2, "removed")
@@ -149,6 +150,7 @@ def test_a_file_taken_away_while_the_process_runs_is_found(path: Path) -> None:
     log.note("watch.stopped")
     log.write()
 
+    assert log.is_touched
     found = verify(path)
     assert found.fault is not None
     assert (found.fault.line, found.fault.what) == (1, "removed")
@@ -306,6 +308,17 @@ def test_what_json_cannot_say_is_said_as_text_or_not_at_all(path: Path) -> None:
 
     (line,) = lines_in(path)
     assert (line["a"], line["b"], line["c"]) == (None, "x", [1, {"2": "(1+2j)"}])
+
+
+def test_texts_are_cut_each(path: Path) -> None:
+    log = AuditLog(path)
+    log.note("config.changed", a="x" * 5000, b={"y" * 5000: ["z" * 5000]}, c=10**5000)
+    log.write()
+
+    (line,) = lines_in(path)
+    assert (line["a"], line["b"]) == ("x" * 1000, {"y" * 1000: ["z" * 1000]})
+    assert line["c"] == "int"  # too long for Python to write
+    assert not log.is_touched
 
 
 def test_a_forked_child_leaves_the_lines_of_its_parent_to_it(path: Path) -> None:

@@ -179,8 +179,12 @@ def test_a_log_may_have_grown_since_the_anchor(folder: Path) -> None:
     assert looked_at(folder, lines, anchor=digest_in(lines[1])).is_intact
 
 
-def test_an_empty_log_is_intact_and_has_no_anchor(folder: Path) -> None:
-    assert looked_at(folder, []) == Verified(0, None)
+def test_an_empty_log_vouches_for_nothing(folder: Path) -> None:
+    found = looked_at(folder, [])
+
+    assert (found.lines, found.last, found.is_intact) == (0, None, False)
+    assert found.fault is not None
+    assert (found.fault.line, found.fault.what) == (1, "empty")
 
 
 def test_numbers_that_leave_one_out_are_found(folder: Path) -> None:

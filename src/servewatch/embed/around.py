@@ -11,7 +11,9 @@ from servewatch.embed.ledger import Ledger
 from servewatch.expose.drift_span import DriftSpans
 from servewatch.monitor.beside import Leak
 from servewatch.pipeline.resources import Resources
+from servewatch.record.forking import renew_after_fork
 from servewatch.record.guard import guarded
+from servewatch.sketch.stages import EVENT_LOOP, FAILED, OK, RETRIED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,7 +47,7 @@ class Around:
         self._config, self._baseline, self._monitor = config, baseline, monitor
         self._totals, self._clock = drain.totals, clock
         self._model: Any = None
-        self._begun = False
+        self._begun, self._seen = False, 0
         self.resources = Resources(
             config, drain.totals, append=drain.recorder.stage_runs.append
         )
@@ -66,6 +68,11 @@ class Around:
         context.readings = self.resources.readings
         spans = DriftSpans(config.model, config.model_version, traces=traces_of)
         monitor.add_listener(spans.change)
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Begin anew in a child, which has seen nothing yet."""
+        self._begun, self._seen = False, 0
 
     def serve(self, model: Any) -> None:
         """Know which *model* serves."""
@@ -81,15 +88,41 @@ class Around:
             self.resources.note_loop(loop)
 
     def beat(self, report: Report) -> None:
-        """Look at what is used, and write down what there is to write."""
+        """Look at what is used, and write down what there is to write.
+
+        Where nothing was recorded since the last `close`, nothing is written.
+        """
+        with guarded(self._totals, "ledger"):
+            if self._begun or self._recorded() > self._seen or self.ledger.is_waiting:
+                self._write(report)
+        self.resources.sample(self._clock())
+
+    def _write(self, report: Report) -> None:
         digest = None
         if not self._begun:
             self._begun = True
             with guarded(self._totals, "digest"):
                 digest = self._digest()
-        with guarded(self._totals, "ledger"):
-            self.ledger.beat(report, digest)
-        self.resources.sample(self._clock())
+        self.ledger.beat(report, digest)
+
+    def _recorded(self) -> int:
+        """Count all that the watch was told of: rows, requests, stages and taps."""
+        totals = self._totals
+        runs = sum(
+            int(cells[OK] + cells[FAILED] + cells[RETRIED])
+            for name, cells in totals.lifetime.stages.items()
+            if name != EVENT_LOOP  # that we measure ourselves
+        )
+        counts = (totals.requests, totals.unknown_taps, totals.fallbacks)
+        received: int = totals.accounting()["received"]
+        return (
+            received
+            + int(totals.lifetime.counts.sum())
+            + totals.calls
+            + totals.unwatched
+            + sum(each.total() for each in counts)
+            + runs
+        )
 
     def _digest(self) -> str | None:
         """Tell whether the baseline is of this model, where anybody asks for that."""
@@ -107,6 +140,7 @@ class Around:
         return [
             Leak(name, leak.since, words[name])
             for name, leak in self.resources.leaks.items()
+            if name in words  # else somebody has looked in between
         ]
 
     def _told(self) -> Mapping[str, Any]:
@@ -120,4 +154,4 @@ class Around:
         with guarded(self._totals, "ledger"):
             self.ledger.close()
         self.resources.close()
-        self._begun = False
+        self._begun, self._seen = False, self._recorded()

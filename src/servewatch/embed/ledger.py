@@ -11,6 +11,7 @@ from servewatch.pipeline.audit import AuditLog
 from servewatch.pipeline.lineage import LineageFacts, settings_facts
 from servewatch.pipeline.openlineage_events import LineageEvents
 from servewatch.pipeline.openlineage_sending import LineageSender
+from servewatch.record.forking import renew_after_fork
 
 if TYPE_CHECKING:
     from servewatch.baseline import Baseline
@@ -23,7 +24,8 @@ class Ledger:
     """Tells lineage services and the audit log of one watch, where these are wanted.
 
     Nothing is written before the first beat, so that a watch which nobody asks
-    anything leaves no line. `audit` is None without `Config.audit_log`.
+    anything leaves no line. `audit` is None without `Config.audit_log`. A forked child
+    begins for itself.
     """
 
     def __init__(
@@ -63,6 +65,16 @@ class Ledger:
                 keep_values=config.keep_values,
             )
             monitor.context.on_block.append(self._events.take)
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Tell of the beginning again: the child is another process."""
+        self._begun, self._gate = False, None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are lines to write, such as those of an acknowledgement."""
+        return self.audit is not None and self.audit.waiting > 0
 
     def beat(self, report: Report, model_digest: str | None) -> None:
         """Tell what there is to tell as of *report*; for the thread that may wait."""
@@ -105,6 +117,8 @@ class Ledger:
         found = []
         if self.audit is not None and self.audit.failure is not None:
             found.append(f"the audit log cannot be written: {self.audit.failure}")
+        if self.audit is not None and self.audit.is_touched:
+            found.append("the audit log was changed: lines that were written are gone")
         if self._sender is not None and self._sender.failure is not None:
             found.append(f"lineage events are not delivered: {self._sender.failure}")
         return found
@@ -119,7 +133,7 @@ class Ledger:
             self.audit.close()
         if self._sender is not None:
             self._sender.close()
-        self._begun = False
+        self._begun, self._gate = False, None
 
 
 def facts_of(

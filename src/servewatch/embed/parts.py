@@ -75,14 +75,22 @@ def recorder_for(
     )
 
 
-def tracing_for(recorder: Recorder, config: Config) -> Tracing:
+def tracing_for(
+    recorder: Recorder, config: Config, baseline: Baseline | None = None
+) -> Tracing:
     """Give what makes the spans of *config*'s model, should there be any.
 
     >>> recorder = Recorder()
     >>> tracing_for(recorder, Config()) is recorder.spans
     True
     """
-    return Tracing(recorder, model=config.model, version=config.model_version)
+    return Tracing(
+        recorder,
+        model=config.model,
+        version=config.model_version,
+        baseline="" if baseline is None else baseline.digest,
+        code_version=config.code_version,
+    )
 
 
 def served_events(events: Events, config: Config, drain: Drain) -> ServedEvents | None:

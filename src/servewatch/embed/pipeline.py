@@ -130,7 +130,8 @@ class PipelineFace:
         answers them over and over, `latency_reference_rows` times in all, and nothing
         of that counts as served. Gives the p95 of each stage in seconds. Without it the
         first runs in service are the reference, as they are for stages entered by
-        `stage`. Raises `ConfigError` for a model without steps, and without rows.
+        `stage`. Raises `ConfigError` for an async model, for one without steps, and for
+        what is no list of calls.
         """
         runs = self.monitor.config.latency_reference_rows
         stages = calibrate(self.answering, rows, runs=runs, progress=progress)

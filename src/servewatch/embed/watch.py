@@ -113,7 +113,7 @@ class ServeWatch(PredictionsFace, PipelineFace, StandIn):
             self.config, self.totals, on_first=self._begin, on_full=self._hasten
         )
         self._cost = OwnCost(self.recorder, self.config)
-        self._tracing = tracing_for(self.recorder, self.config)
+        self._tracing = tracing_for(self.recorder, self.config, baseline)
         drain = Drain(self.recorder, layout, rng=np.random.default_rng())
         clock = anchored_clock()
         self._inbox = inbox_for(self.config, baseline, clock)

@@ -28,7 +28,9 @@ Kind = Literal[
     "watch.stopped",
 ]
 MOST_WAITING = 1000
+MOST_TEXT = 1000  # characters of one text: lines are read back when a watch starts
 MOST_A_WRITE = 100  # each is synced: a slow disk takes 10 ms for one
+MOST_NUMBER = 1 << 63  # far longer ones cannot be written at all
 FRAME = ("at", "kind", "seq", "worker", "previous", "digest")
 COMPARED = {
     "model.changed": ("model_version", "model_digest"),
@@ -44,7 +46,8 @@ class AuditLog:
     `note` is for any thread and does nothing but remember; `write` is for the one
     thread that may wait for a disk. Neither raises. Up to 1,000 lines wait for a disk
     that is full; those beyond are counted in `lost`, and a line says so later.
-    `failure` says in words why lines wait, None where none do.
+    `failure` says in words why lines wait, None where none do; `is_touched` that lines
+    which were written are gone or changed, as far as that was noticed.
 
     >>> import tempfile
     >>> from servewatch.pipeline.audit_chain import verify
@@ -71,17 +74,23 @@ class AuditLog:
         readable to others, or cannot be written.
         """
         self.path = Path(path)
-        self.failure: str | None = None
-        self.lost = 0
         self._worker, self._clock = worker, clock
+        self.is_touched = False
         self._last, self._seq = GENESIS, 0
         self._line, self._end = b"", 0  # the last one of ours, and where it ends
         prepare(self.path)
-        self.after_fork()
+        self._renew()
         renew_after_fork(self)
 
     def after_fork(self) -> None:
         """Leave what waits to the parent, which writes it itself."""
+        if self._worker:
+            self._worker = f"{self._worker}-{os.getpid()}"
+        self._renew()
+
+    def _renew(self) -> None:
+        self.failure: str | None = None
+        self.lost = 0
         self._adding = Lock()
         self._waiting: deque[dict[str, Any]] = deque()
         self._untold = 0
@@ -89,11 +98,12 @@ class AuditLog:
     def note(self, kind: Kind, **facts: object) -> None:
         """Remember a line to be written: plain JSON values, without rows' values.
 
+        What is no JSON becomes text; texts are cut to 1,000 characters each.
         What is called like a part of every line, such as `previous`, gets a `_` after.
         """
         now = datetime.fromtimestamp(self._clock(), UTC)
         line = {
-            f"{name}_" if name in FRAME else name: _plain(fact)
+            f"{name}_" if name in FRAME else name: _safe(fact)
             for name, fact in facts.items()
         }
         line |= {"at": _iso(now), "kind": kind}
@@ -106,6 +116,11 @@ class AuditLog:
                 self.lost += 1
                 self._untold += 1
 
+    @property
+    def waiting(self) -> int:
+        """How many lines wait to be written."""
+        return len(self._waiting)
+
     def write(self) -> None:
         """Write and sync up to 100 lines; what cannot be written waits for later."""
         if not self._waiting:
@@ -117,7 +132,7 @@ class AuditLog:
         except BlockingIOError:  # another process is writing
             return
         except Exception as error:  # noqa: BLE001 - told by `failure`, and tried again
-            self.failure = f"{getattr(error, 'strerror', None) or error}"
+            self.failure = _why(error)
 
     def close(self) -> None:
         """Write all that waits, as far as the disk takes it."""
@@ -157,7 +172,10 @@ class AuditLog:
         follows it in name only.
         """
         start = self._end - len(self._line)
-        if os.pread(handle, len(self._line), start) != self._line or not last:
+        if os.pread(handle, len(self._line), start) != self._line:
+            self.is_touched = True
+            return
+        if not last:
             return
         facts = sound(last)
         if facts is None:
@@ -199,15 +217,30 @@ def _iso(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _why(error: Exception) -> str:
+    """Name what went wrong, without a path: health is open to all."""
+    said = getattr(error, "strerror", None) or getattr(error, "message", None)
+    return str(said or type(error).__name__)
+
+
+def _safe(fact: object) -> object:
+    """Give what JSON can say of a fact, whose own methods may raise."""
+    try:
+        return _plain(fact)
+    except Exception:  # noqa: BLE001 - a line that says less is better than none
+        return type(fact).__name__[:MOST_TEXT]
+
+
 def _plain(fact: object) -> object:
-    """Give what JSON can say of a fact."""
     match fact:
-        case None | bool() | int() | str():
+        case None | bool():
             return fact
+        case int() if abs(fact) < MOST_NUMBER:
+            return int(fact)
         case float():
             return fact if math.isfinite(fact) else None
         case Mapping():
-            return {str(name): _plain(each) for name, each in fact.items()}
+            return {str(name)[:MOST_TEXT]: _safe(each) for name, each in fact.items()}
         case list() | tuple():
-            return [_plain(each) for each in fact]
-    return str(fact)
+            return [_safe(each) for each in fact]
+    return str(fact)[:MOST_TEXT]

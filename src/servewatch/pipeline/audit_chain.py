@@ -20,7 +20,7 @@ from typing import Any, Literal
 from servewatch.errors import DataError
 
 GENESIS = "0" * 64
-What = Literal["changed", "cut", "removed", "reordered", "inserted", "anchor"]
+What = Literal["changed", "cut", "removed", "reordered", "inserted", "anchor", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ def verify(path: str | Path, *, anchor: str | None = None) -> Verified:
 
     Lines that are missing at the end cannot be seen, nor a log written anew from some
     line on: both are found with an *anchor*, the digest of the last line known, which
-    must still be in the log. Raises `DataError` where the file cannot be read.
+    must still be in the log. A log without a line vouches for nothing, and is not
+    intact. Raises `DataError` where the file cannot be read.
     """
     last, number = GENESIS, 0
     is_anchored = anchor is None or anchor == GENESIS
@@ -95,11 +96,16 @@ def verify(path: str | Path, *, anchor: str | None = None) -> Verified:
             return Verified(number, _known(last), fault)
         last, number = facts["digest"], number + 1
         is_anchored = is_anchored or last == anchor
-    if is_anchored:
-        return Verified(number, _known(last))
-    words = "no line has the digest of the anchor: lines after this were cut off, or"
-    words += " the log was written anew"
-    return Verified(number, _known(last), Fault(number + 1, "anchor", words))
+    if not is_anchored:
+        words = (
+            "no line has the digest of the anchor: lines after this were cut off, or"
+        )
+        words += " the log was written anew"
+        return Verified(number, _known(last), Fault(number + 1, "anchor", words))
+    if number == 0:
+        words = "the log has no line: nobody has asked the model yet, or it was emptied"
+        return Verified(0, None, Fault(1, "empty", words))
+    return Verified(number, _known(last))
 
 
 def lines_of(path: str | Path) -> Iterator[bytes]:
