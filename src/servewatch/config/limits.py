@@ -138,6 +138,7 @@ LIMITS: Mapping[str, Limit] = {
     "worker": NAMED,
 }
 
+NOTHING = "nothing (None)"  # an error that found None shows nothing it found
 SECONDS_A_DAY = 86400.0
 LEAST_PATIENCE = 10.0  # blocks to a false alarm
 ASCENDING = ("tolerance_warn", "tolerance_drift", "tolerance_severe")
@@ -267,4 +268,7 @@ def _type_in_words(hint: object) -> str:
 
 
 def _shown(name: str, value: object) -> object:
-    return None if name.endswith("token") else value  # a secret stays out of logs
+    """Give what an error shows of a value: of a secret nothing at all."""
+    if name.endswith("token"):
+        return None
+    return NOTHING if value is None else value

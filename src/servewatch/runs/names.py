@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from servewatch.config.limits import NOTHING
 from servewatch.errors import ConfigError
 
 LONGEST = 128  # they become label values and, of a Pushgateway, parts of a path
@@ -31,7 +32,7 @@ def checked_name(what: str, text: object) -> str:
     raise ConfigError(
         f"a run's {what} cannot be used",
         field=what,
-        found="nothing (None)" if text is None else text,
+        found=NOTHING if text is None else text,
         expected=f"1 to {LONGEST} printable characters",
         remedy="correct it",
     )
