@@ -187,6 +187,7 @@ def service(source: Source, report: Report) -> Iterator[Number | Durations | Sum
     build = {
         "version": servewatch.__version__,
         "model_version": clean(str(report.model.get("version") or "")),
+        "code_version": clean(source.config.code_version),
         "baseline": clean(str(report.model.get("baseline") or "")),
     }
     yield Number("build_info", build, 1)

@@ -35,13 +35,27 @@ class Tracing:
     one our attributes. A call of the model is a span inside of it.
     """
 
-    def __init__(self, recorder: Recorder, *, model: str, version: str = "") -> None:
-        """Have *recorder* ask for spans, until it turns out that there are none."""
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        model: str,
+        version: str = "",
+        baseline: str = "",
+        code_version: str = "",
+    ) -> None:
+        """Have *recorder* ask for spans, until it turns out that there are none.
+
+        They tell the *model*, its *version* and *code_version*, and the digest of the
+        *baseline*, as far as these are known.
+        """
         self._recorder = recorder
         self._call_name = f"predict {model}"
         self._model: Facts = {"servewatch.model": model}
-        if version:
-            self._model["servewatch.model_version"] = version
+        known = {"model_version": version, "baseline": baseline}
+        for name, fact in {**known, "code_version": code_version}.items():
+            if fact:
+                self._model[f"servewatch.{name}"] = fact
         self.after_fork()
         renew_after_fork(self)
 

@@ -51,9 +51,10 @@ FAMILIES = (
     _family(
         "build_info",
         "info",
-        "Versions of ServeWatch, the model and its baseline.",
+        "Versions of ServeWatch, the model, its code and its baseline.",
         "version",
         "model_version",
+        "code_version",
         "baseline",
     ),
     _family("drift_status", "gauge", f"Status over all streams {_STATUSES}."),

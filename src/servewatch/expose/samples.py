@@ -77,7 +77,7 @@ class Reading(NamedTuple):
     `process` and `waiting` are by family: what is not known of these has no line.
     """
 
-    build: tuple[str, str]
+    build: tuple[str, str, str]
     process: Mapping[str, float]
     single: Sequence[float]
     waiting: Mapping[str, float]
@@ -104,7 +104,11 @@ def read(
     accounting = totals.accounting()
     inbox = source.inbox
     return Reading(
-        build=(str(model.get("version") or ""), str(model.get("baseline") or "")),
+        build=(
+            str(model.get("version") or ""),
+            source.config.code_version,
+            str(model.get("baseline") or ""),
+        ),
         process=process,
         single=(
             STATUS_NUMBERS[report.status],
@@ -196,11 +200,12 @@ class ServiceLines:
         self._folds: list[_Fold] = []
         for name in reading.process:
             self._add(name)
-        version, baseline = map(clean, reading.build)
+        version, code_version, baseline = map(clean, reading.build)
         self._add(
             "build_info",
             version=servewatch.__version__,
             model_version=version,
+            code_version=code_version,
             baseline=baseline,
         )
         for name in (*_SINGLE, *reading.waiting):
