@@ -139,6 +139,19 @@ def test_what_was_deployed_may_be_anything(path: Path, kind: str) -> None:
     assert verify(path).is_intact
 
 
+def test_lines_that_find_no_disk_are_written_by_a_later_close(path: Path) -> None:
+    watch = ServeWatch(len, audit_log=str(path))
+    watch([[1.0]])
+    path.chmod(0o644)
+    watch.close()
+    watch.close()
+    assert path.read_bytes() == b""
+
+    path.chmod(0o600)
+    watch.close()
+    assert kinds_in(path) == ["watch.started", "watch.stopped"]
+
+
 def test_health_names_no_path(path: Path) -> None:
     watch = ServeWatch(len, audit_log=str(path))
     path.chmod(0o644)

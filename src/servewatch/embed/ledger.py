@@ -47,7 +47,7 @@ class Ledger:
         self.audit: AuditLog | None = None
         self._sender: LineageSender | None = None
         self._events: LineageEvents | None = None
-        self._begun = False
+        self._begun, self._left = False, 0  # lines that the last close did not get off
         self._gate: GateVerdict | None = None
         if config.audit_log is not None:
             self.audit = AuditLog(Path(config.audit_log), worker=worker)
@@ -69,12 +69,12 @@ class Ledger:
 
     def after_fork(self) -> None:
         """Tell of the beginning again: the child is another process."""
-        self._begun, self._gate = False, None
+        self._begun, self._gate, self._left = False, None, 0
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there are lines to write, such as those of an acknowledgement."""
-        return self.audit is not None and self.audit.waiting > 0
+        """Whether somebody had something to say, such as an acknowledgement."""
+        return self.audit is not None and self.audit.waiting > self._left
 
     def beat(self, report: Report, model_digest: str | None) -> None:
         """Tell what there is to tell as of *report*; for the thread that may wait."""
@@ -128,9 +128,11 @@ class Ledger:
         if self._begun and self._events is not None:
             report = self._monitor.latest.to_dict(detail=False)
             self._events.end(report, time.time(), failed=None)
-        if self._begun and self.audit is not None:
-            self.audit.note("watch.stopped")
+        if self.audit is not None:
+            if self._begun:
+                self.audit.note("watch.stopped")
             self.audit.close()
+            self._left = self.audit.waiting
         if self._sender is not None:
             self._sender.close()
         self._begun, self._gate = False, None

@@ -97,10 +97,8 @@ def verify(path: str | Path, *, anchor: str | None = None) -> Verified:
         last, number = facts["digest"], number + 1
         is_anchored = is_anchored or last == anchor
     if not is_anchored:
-        words = (
-            "no line has the digest of the anchor: lines after this were cut off, or"
-        )
-        words += " the log was written anew"
+        words = "no line has the digest of the anchor: lines after this were cut off,"
+        words += " or the log was written anew"
         return Verified(number, _known(last), Fault(number + 1, "anchor", words))
     if number == 0:
         words = "the log has no line: nobody has asked the model yet, or it was emptied"
