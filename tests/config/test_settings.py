@@ -125,6 +125,11 @@ BAD: list[tuple[str, object]] = [
 ]
 
 
+def test_a_text_that_is_none_is_said_to_be_none() -> None:
+    with pytest.raises(ConfigError, match=r"found 'nothing \(None\)', expected a text"):
+        Config(model=None)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_a_value_that_cannot_be_meant_is_refused(name: str, value: object) -> None:
     with pytest.raises(ConfigError) as caught:

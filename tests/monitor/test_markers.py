@@ -1,5 +1,9 @@
 """What was deployed is kept for a while, shortened, and found by its time."""
 
+from typing import Any
+
+import pytest
+
 from servewatch.monitor.markers import Markers
 
 
@@ -22,3 +26,17 @@ def test_the_first_200_characters_are_kept() -> None:
     markers = Markers()
     markers.add(1.0, "a" * 200 + "b")
     assert markers.between(1.0, 1.0) == ["a" * 200]
+
+
+class Odd:
+    """What no text can be made of."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(("what", "text"), [(None, "None"), (5, "5"), (Odd(), "Odd")])
+def test_what_is_no_text_becomes_one(what: Any, text: str) -> None:
+    markers = Markers()
+    assert markers.add(1.0, what) == text
+    assert markers.between(1.0, 1.0) == [text]
