@@ -126,6 +126,11 @@ def test_two_columns_that_are_alike_are_never_swapped() -> None:
     one, other = Shape(50.0, 9.0), Shape(51.0, 9.5)
     shapes = {"a": one, "b": other}
     assert swapped(shapes, {"a": other, "b": one}, ["a", "b"]) is None
+    # Only one of them has moved at all, and not far.
+    near = {"a": Shape(0.0, 1.0), "b": Shape(0.4, 1.0)}
+    moved = {"a": Shape(0.6, 1.0), "b": Shape(0.4, 1.0)}
+    assert swapped(near, moved, ["a", "b"]) is None
+    assert swapped(near, moved, ["b", "a"]) is None
 
 
 def said_of_lands(**after: int) -> bool:
