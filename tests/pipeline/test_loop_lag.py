@@ -10,7 +10,8 @@ from typing import TypeVarTuple
 
 import pytest
 
-from servewatch.pipeline.loop_lag import EVENT_LOOP, LOOPS, LoopLag, StageRun
+from servewatch.pipeline.loop_lag import LOOPS, LoopLag, StageRun
+from servewatch.sketch.stages import EVENT_LOOP
 
 MS = 1_000_000
 

@@ -16,12 +16,12 @@ from servewatch.pipeline.cgroup import Cgroup, Container
 from servewatch.pipeline.cost import Spent
 from servewatch.pipeline.gc_pauses import GcPauses
 from servewatch.pipeline.gpu import GPUS, THROTTLES, Gpu
-from servewatch.pipeline.loop_lag import EVENT_LOOP
 from servewatch.pipeline.process import Process, Usage
 from servewatch.pipeline.resource_readings import all_readings
 from servewatch.pipeline.resources import Resources
 from servewatch.record.stage_runs import StageRun
 from servewatch.record.totals import Totals
+from servewatch.sketch.stages import EVENT_LOOP
 
 AT = 1_290_000_000.0
 MB = 1e6

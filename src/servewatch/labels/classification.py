@@ -164,7 +164,7 @@ def _mcc(tables: Floats, hits: Floats) -> Floats:
     ]
     above = hits.sum(axis=-1) * rows - (labels * predicted).sum(axis=-1)
     below = np.sqrt(np.maximum(mixed, 0.0)).prod(axis=0)  # no rounding below 0
-    return _share(above, below, of_nothing=np.nan)
+    return np.clip(_share(above, below, of_nothing=np.nan), -1.0, 1.0)
 
 
 def _share(part: Floats, whole: Floats, *, of_nothing: float = 0.0) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 
 from servewatch.judge.cause import share_text
 from servewatch.monitor.card import Said
-from servewatch.sketch.bins import CategoryBins, width
+from servewatch.sketch.bins import CategoryBins
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +52,7 @@ def carriers(
             each.role != "feature"
             or each.name == column
             or not isinstance(bins, CategoryBins)
-            or width(bins) > MOST_LEVELS
+            or bins.ordinary > MOST_LEVELS
         ):
             continue
         for level, value in enumerate(bins.categories):

@@ -16,12 +16,13 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from servewatch.judge.cause import time_text
+from servewatch.judge.cause import moved
 from servewatch.judge.panel import DRIFT, WARN
 from servewatch.judge.summary import culprit
 
 if TYPE_CHECKING:
     from servewatch.judge.judge import Judge
+    from servewatch.judge.stream import Stream
     from servewatch.judge.verdict import Verdict
     from servewatch.sketch.window import Window
 
@@ -69,7 +70,7 @@ class Dates:
     """The dates of what is wrong, which stay while it is: sealed blocks do not."""
 
     def __init__(self) -> None:
-        self._began: dict[str, Began | None] = {}
+        self._began: dict[str, tuple[str | None, Began | None]] = {}
 
     def of(
         self,
@@ -84,19 +85,27 @@ class Dates:
         if verdict.since is None or not is_rare(verdict):
             self._began.pop(verdict.name, None)
             return verdict
-        if verdict.name not in self._began:
-            found = began(verdict, judge, windows(verdict.since))
-            self._began[verdict.name] = found
-        known = self._began[verdict.name]
-        if known is None or verdict.cause is None or verdict.cause_public is None:
+        status, known = self._began.get(verdict.name, (None, None))
+        if status != verdict.status:  # a warning may be of something else
+            known = began(verdict, judge, windows(verdict.since))
+            self._began[verdict.name] = verdict.status, known
+        if known is None:
             return verdict
-        before, after = time_text(verdict.since), time_text(known.since)
+        seen = _counted(verdict, judge, windows(known.since), since=known.since)
+        if seen is None:
+            return replace(verdict, since=known.since, onset_block=known.block)
+        stream, index, hits, rows = seen
+        before, share = float(stream.shares[index]), hits.sum() / max(rows.sum(), 1.0)
+        cause, public = (
+            moved(words, before, float(share), known.since, stream.unit)
+            for words in stream.words(index)
+        )
         return replace(
             verdict,
             since=known.since,
             onset_block=known.block,
-            cause=verdict.cause.replace(before, after),
-            cause_public=verdict.cause_public.replace(before, after),
+            cause=cause,
+            cause_public=public,
         )
 
 
@@ -106,17 +115,38 @@ def began(verdict: Verdict, judge: Judge, windows: Sequence[Window]) -> Began | 
     Of *windows*, sealed blocks in order. None where they do not reach back to
     `verdict.since`, and where the evidence names no culprit any more.
     """
+    if verdict.since is None or not windows or windows[0].start > verdict.since:
+        return None
+    counted = _counted(verdict, judge, windows, since=verdict.since)
+    if counted is None or len(counted.hits) < 2:
+        return None
+    first = change_point(counted.hits, counted.rows)
+    seen = [window for window in windows if window.start >= verdict.since]
+    return Began(seen[first].start, judge.blocks - (len(seen) - 1 - first))
+
+
+class Counted(NamedTuple):
+    """What was counted in each of some blocks (B,) of a stream's culprit set."""
+
+    stream: Stream
+    chosen: int
+    hits: Floats
+    rows: Floats
+
+
+def _counted(
+    verdict: Verdict, judge: Judge, windows: Sequence[Window], *, since: float
+) -> Counted | None:
+    """Count those of *windows* from *since* on; None where there is no culprit."""
     places = {stream.name: k for k, stream in enumerate(judge.panel.streams)}
     place = places.get(verdict.name)
-    if place is None or verdict.since is None:
+    seen = [window for window in windows if window.start >= since]
+    if place is None or not seen:
         return None
     index = culprit(judge, place, DRIFT if judge.on[DRIFT, place] else WARN)
-    seen = [window for window in windows if window.start >= verdict.since]
-    if index is None or len(seen) < 2 or seen[0].start > verdict.since:
+    if index is None:
         return None
     stream = judge.panel.streams[place]
     cells = np.array([judge.cells_of(window)[stream.span] for window in seen])
     hits = cells @ stream.members[index].astype(float)
-    rows = cells @ stream.base.astype(float)
-    first = change_point(hits, rows)
-    return Began(seen[first].start, judge.blocks - (len(seen) - 1 - first))
+    return Counted(stream, index, hits, cells @ stream.base.astype(float))

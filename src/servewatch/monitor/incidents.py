@@ -70,12 +70,13 @@ def grouped(
 
 
 def _together(one: Verdict, other: Verdict, seconds: float) -> bool:
-    if one.onset_block is not None and other.onset_block is not None:
-        if abs(other.onset_block - one.onset_block) <= TOGETHER_BLOCKS:
-            return True
-    if one.since is None or other.since is None:
-        return False
-    return abs(other.since - one.since) <= seconds
+    blocks, starts = (one.onset_block, other.onset_block), (one.since, other.since)
+    return _near(blocks, TOGETHER_BLOCKS) or _near(starts, seconds)
+
+
+def _near(pair: tuple[float | None, float | None], most: float) -> bool:
+    one, other = pair
+    return one is not None and other is not None and abs(other - one) <= most
 
 
 def _joined(groups: Sequence[list[Verdict]]) -> list[list[Verdict]]:
