@@ -86,7 +86,11 @@ def exclusive(path: Path) -> Iterator[int]:
         _lock(handle)
         yield handle
     finally:
-        os.close(handle)  # and with it the lock
+        # Said, not left to `close`: a child forked in between has the handle too, and
+        # would keep the lock for as long as it lives.
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)
+        os.close(handle)
 
 
 def append(handle: int, line: bytes) -> int:
