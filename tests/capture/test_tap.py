@@ -93,6 +93,8 @@ def test_nothing_is_raised_whatever_comes(name: Any, value: Any) -> None:
 
     Drain(recorder, NO_COLUMNS, rng=np.random.default_rng(1))
     tap(recorder, name, value)
+    totals = recorder.totals
+    assert totals.unknown_taps.total() + totals.internal_errors.total() >= 1
 
 
 def test_a_fault_is_counted() -> None:

@@ -91,3 +91,10 @@ def test_a_model_without_stages_is_asked_once() -> None:
     with pytest.raises(ConfigError, match="no stages"):
         ServeWatch(model).calibrate([[1]])
     assert model.calls == 1
+
+
+def test_children_of_a_torch_module_are_not_calibrated() -> None:
+    watch = ServeWatch(len, torch_stages=True)
+    with pytest.raises(ConfigError, match="cannot be calibrated"):
+        watch.calibrate([[1.0]])
+    watch.close()

@@ -62,7 +62,7 @@ class Slow:
 
     def told(self) -> Verdict:
         (found,) = [v for v in verdicts(self.judge) if v.name == "stage:encode"]
-        return self.dates.of(found, self.judge, self.since)
+        return self.dates.of([found], self.judge, self.since)[0]
 
     def since(self, at: float) -> list[Window]:
         return [window for window in self.windows if window.end > at]
@@ -106,4 +106,4 @@ def test_blocks_that_are_gone_tell_no_date() -> None:
     slow.run(3, 0.9)
     (raw,) = [v for v in verdicts(slow.judge) if v.name == "stage:encode"]
     slow.windows = slow.windows[-1:]
-    assert Dates().of(raw, slow.judge, slow.since) == raw
+    assert Dates().of([raw], slow.judge, slow.since) == [raw]

@@ -9,6 +9,7 @@ from servewatch.capture.fallback import fallback
 from servewatch.capture.stage import Stage
 from servewatch.capture.tap import tap
 from servewatch.embed.calibrate import calibrate, slowest
+from servewatch.errors import ConfigError
 from servewatch.pipeline.retry_hooks import stamina_hook, tenacity_hook
 
 if TYPE_CHECKING:
@@ -130,9 +131,17 @@ class PipelineFace:
         answers them over and over, `latency_reference_rows` times in all, and nothing
         of that counts as served. Gives the p95 of each stage in seconds. Without it the
         first runs in service are the reference, as they are for stages entered by
-        `stage`. Raises `ConfigError` for an async model, for one without steps, and for
-        what is no list of calls.
+        `stage`. Raises `ConfigError` for an async model, for one without steps or with
+        `torch_stages`, and for what is no list of calls.
         """
+        if self.monitor.config.torch_stages:
+            raise ConfigError(
+                "the children of a torch module cannot be calibrated",
+                field="torch_stages",
+                found=True,
+                expected="a model whose stages are timed from outside",
+                remedy="leave calibrate out: they learn from their first runs",
+            )
         runs = self.monitor.config.latency_reference_rows
         stages = calibrate(self.answering, rows, runs=runs, progress=progress)
         self.monitor.calibrate(stages)

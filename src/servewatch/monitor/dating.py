@@ -8,7 +8,7 @@ binomials against one; Page 1954).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,11 +22,12 @@ from servewatch.judge.summary import culprit
 
 if TYPE_CHECKING:
     from servewatch.judge.judge import Judge
-    from servewatch.judge.stream import Stream
     from servewatch.judge.verdict import Verdict
     from servewatch.sketch.window import Window
 
 Floats = NDArray[np.float64]
+MOST_BLOCKS = 360  # what lasts longer is told by its last hour, in blocks of 10 s
+Sums = tuple[Floats, Floats]
 RARE = frozenset({"values", "latency", "rate", "missing", "unseen", "invalid", "range"})
 GUARDS = frozenset({"source_down", "envelope"})  # these know when they began
 
@@ -70,83 +71,105 @@ class Dates:
     """The dates of what is wrong, which stay while it is: sealed blocks do not."""
 
     def __init__(self) -> None:
-        self._began: dict[str, tuple[str | None, Began | None]] = {}
+        self._began: dict[str, tuple[str, Began | None]] = {}
 
     def of(
         self,
-        verdict: Verdict,
+        verdicts: Sequence[Verdict],
         judge: Judge,
         windows: Callable[[float], Sequence[Window]],
-    ) -> Verdict:
-        """Give *verdict* with the block in which it changed; see `began`.
+    ) -> list[Verdict]:
+        """Give *verdicts* with the blocks in which they began; see `began`.
 
         *windows* gives the sealed blocks since a moment that are still kept.
         """
-        if verdict.since is None or not is_rare(verdict):
-            self._began.pop(verdict.name, None)
-            return verdict
-        status, known = self._began.get(verdict.name, (None, None))
-        if status != verdict.status:  # a warning may be of something else
-            known = began(verdict, judge, windows(verdict.since))
-            self._began[verdict.name] = verdict.status, known
+        rare = {v.name: v.since for v in verdicts if v.since is not None and is_rare(v)}
+        self._began = {name: self._began[name] for name in rare if name in self._began}
+        if not rare:
+            return list(verdicts)
+        starts = [known.since for _, known in self._began.values() if known is not None]
+        seen = windows(min([*rare.values(), *starts]))[-MOST_BLOCKS:]
+        places = {stream.name: k for k, stream in enumerate(judge.panel.streams)}
+        for verdict in verdicts:
+            status, _ = self._began.get(verdict.name, (None, None))
+            if verdict.name in rare and status != verdict.status:
+                # A warning may be of something else than the drift after it.
+                known = began(verdict, judge, seen, place=places[verdict.name])
+                self._began[verdict.name] = verdict.status, known
+        dates = {known.since for _, known in self._began.values() if known is not None}
+        sums = _sums(judge, seen, dates)
+        return [
+            self._told(verdict, judge, places[verdict.name], sums)
+            if verdict.name in rare
+            else verdict
+            for verdict in verdicts
+        ]
+
+    def _told(
+        self, verdict: Verdict, judge: Judge, place: int, sums: Mapping[float, Sums]
+    ) -> Verdict:
+        _, known = self._began[verdict.name]
         if known is None:
             return verdict
-        seen = _counted(verdict, judge, windows(known.since), since=known.since)
-        if seen is None:
-            return replace(verdict, since=known.since, onset_block=known.block)
-        stream, index, hits, rows = seen
-        before, share = float(stream.shares[index]), hits.sum() / max(rows.sum(), 1.0)
+        verdict = replace(verdict, since=known.since, onset_block=known.block)
+        index = _culprit(judge, place)
+        if index is None or known.since not in sums:
+            return verdict
+        stream, (hits, rows) = judge.panel.streams[place], sums[known.since]
+        share = float(hits[judge.panel.first[place] + index] / max(rows[place], 1.0))
+        before = float(stream.shares[index])
         cause, public = (
-            moved(words, before, float(share), known.since, stream.unit)
+            moved(words, before, share, known.since, stream.unit)
             for words in stream.words(index)
         )
-        return replace(
-            verdict,
-            since=known.since,
-            onset_block=known.block,
-            cause=cause,
-            cause_public=public,
-        )
+        return replace(verdict, cause=cause, cause_public=public)
 
 
-def began(verdict: Verdict, judge: Judge, windows: Sequence[Window]) -> Began | None:
+def began(
+    verdict: Verdict, judge: Judge, windows: Sequence[Window], *, place: int
+) -> Began | None:
     """Give the block in which what *verdict* alarms of became frequent.
 
-    Of *windows*, sealed blocks in order. None where they do not reach back to
-    `verdict.since`, and where the evidence names no culprit any more.
+    Of *windows*, sealed blocks in order; *place* is its stream's. None where they do
+    not reach back to `verdict.since`, and where there is no culprit any more.
     """
-    if verdict.since is None or not windows or windows[0].start > verdict.since:
+    index = _culprit(judge, place)
+    if index is None or verdict.since is None:
         return None
-    counted = _counted(verdict, judge, windows, since=verdict.since)
-    if counted is None or len(counted.hits) < 2:
-        return None
-    first = change_point(counted.hits, counted.rows)
     seen = [window for window in windows if window.start >= verdict.since]
+    if len(seen) < 2 or seen[0].start > verdict.since:
+        return None
+    stream = judge.panel.streams[place]
+    cells = np.array([_cells(judge, window, stream.span) for window in seen])
+    hits = cells @ stream.members[index].astype(float)
+    first = change_point(hits, cells @ stream.base.astype(float))
     return Began(seen[first].start, judge.blocks - (len(seen) - 1 - first))
 
 
-class Counted(NamedTuple):
-    """What was counted in each of some blocks (B,) of a stream's culprit set."""
-
-    stream: Stream
-    chosen: int
-    hits: Floats
-    rows: Floats
+def _culprit(judge: Judge, place: int) -> int | None:
+    return culprit(judge, place, DRIFT if judge.on[DRIFT, place] else WARN)
 
 
-def _counted(
-    verdict: Verdict, judge: Judge, windows: Sequence[Window], *, since: float
-) -> Counted | None:
-    """Count those of *windows* from *since* on; None where there is no culprit."""
-    places = {stream.name: k for k, stream in enumerate(judge.panel.streams)}
-    place = places.get(verdict.name)
-    seen = [window for window in windows if window.start >= since]
-    if place is None or not seen:
-        return None
-    index = culprit(judge, place, DRIFT if judge.on[DRIFT, place] else WARN)
-    if index is None:
-        return None
-    stream = judge.panel.streams[place]
-    cells = np.array([judge.cells_of(window)[stream.span] for window in seen])
-    hits = cells @ stream.members[index].astype(float)
-    return Counted(stream, index, hits, cells @ stream.base.astype(float))
+def _cells(judge: Judge, window: Window, span: slice) -> NDArray[np.int64]:
+    if span.stop <= window.counts.size:
+        return window.counts[span]
+    return judge.cells_of(window)[span]
+
+
+def _sums(
+    judge: Judge, windows: Sequence[Window], starts: Collection[float]
+) -> dict[float, Sums]:
+    """Give the hits (T,) and rows (J,) of all streams since each of *starts*.
+
+    One pass over *windows*, latest first, however many streams are wrong.
+    """
+    found: dict[float, Sums] = {}
+    wanted = sorted(starts)
+    cells = np.zeros(judge.learned.size, dtype=np.int64)
+    for window in reversed(windows):
+        while wanted and window.start < wanted[-1]:
+            found[wanted.pop()] = judge.panel.count(cells)
+        if not wanted:
+            break
+        cells += judge.cells_of(window)
+    return found | {start: judge.panel.count(cells) for start in wanted}

@@ -139,8 +139,7 @@ class Judgement:
         if self._block == judge.blocks:
             return
         self._block, self._is_measured = judge.blocks, False
-        dates, windows = self._dates, self.windows
-        found = [dates.of(each, judge, windows) for each in verdicts(judge)]
+        found = self._dates.of(verdicts(judge), judge, self.windows)
         self._found = [*found, *self._beside(judge)]
         self._alerted = alerted(
             self._found,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from servewatch.errors import StoreError
+from servewatch.store.ownership import check_ownership
 
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 OWNER_ONLY = 0o600
@@ -137,36 +137,13 @@ def _opened(path: Path) -> int:
     is_new = not path.exists()
     handle = os.open(path, FLAGS, OWNER_ONLY)
     try:
-        _check(path, os.fstat(handle))
+        check_ownership(path, os.fstat(handle), "the audit log")
         if is_new:
             _sync_folder(path.parent)
     except BaseException:
         os.close(handle)
         raise
     return handle
-
-
-def _check(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise StoreError(
-            "an audit log needs a regular file", where=str(path), remedy="name another"
-        )
-    if found.st_uid != os.geteuid():
-        raise StoreError(
-            "the audit log belongs to another user",
-            where=str(path),
-            found=found.st_uid,
-            expected=str(os.geteuid()),
-            remedy="name another, or `chown` it",
-        )
-    if found.st_mode & 0o077:
-        raise StoreError(
-            "others may read or write the audit log",
-            where=str(path),
-            found=f"{stat.S_IMODE(found.st_mode):04o}",
-            expected="0600",
-            remedy="`chmod 600` it",
-        )
 
 
 def _sync_folder(folder: Path) -> None:

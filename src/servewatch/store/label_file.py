@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from servewatch.errors import StoreError
+from servewatch.store.ownership import check_ownership
 
 APPLICATION_ID = 0x53574C42  # "SWLB"
 VERSION = 1
@@ -67,7 +67,7 @@ def opened(path: Path, digest: str, *, busy_seconds: float) -> sqlite3.Connectio
         )
     if not path.exists():
         _make(path, digest)
-    _check_owner(path)
+    check_ownership(path, path.stat(), "the file of labels")
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode=rw",
         uri=True,
@@ -144,30 +144,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _check_owner(path: Path) -> None:
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise StoreError(
-            "labels need a regular file", where=str(path), remedy="name another"
-        )
-    if found.st_uid != os.geteuid():
-        raise StoreError(
-            "the file of labels belongs to another user",
-            where=str(path),
-            found=found.st_uid,
-            expected=str(os.geteuid()),
-            remedy="name another, or `chown` it",
-        )
-    if found.st_mode & 0o077:
-        raise StoreError(
-            "others may read or write the file of labels",
-            where=str(path),
-            found=f"{stat.S_IMODE(found.st_mode):04o}",
-            expected="0600",
-            remedy="`chmod 600` it",
-        )
 
 
 def _check_identity(connection: sqlite3.Connection, path: Path, digest: str) -> None:
