@@ -48,6 +48,7 @@ def card_of(
     windows: Sequence[Window] = (),
     markers: Markers | None = None,
     error: Error | None = None,
+    delay: float | None = 0.0,
 ) -> Card:
     config = Config(block_seconds=10.0, sources=SOURCES, consumers=("stock",))
     cards = Cards(
@@ -60,7 +61,7 @@ def card_of(
     )
     cards.requests = Kept()
     judge = judge_of(None, NO_COLUMNS, config)
-    return cards.write([first], judge, verdicts=[first], error=error)
+    return cards.write([first], judge, verdicts=[first], error=error, delay=delay)
 
 
 def run(world: World, blocks: int, slower: float) -> None:
@@ -114,6 +115,15 @@ def test_that_the_error_held_is_said_once_labels_can_have_shown_it(
     assert card.performance == told
     is_said = "the model's error has not risen (by labels)" in card.lines()
     assert is_said == (told is not None)
+
+
+@pytest.mark.parametrize("delay", [None, 3600.0])
+def test_labels_of_rows_from_before_the_change_say_nothing_of_it(
+    delay: float | None,
+) -> None:
+    held = Error("held", "measured")
+    card = card_of(windows=[a_window(1000)], error=held, delay=delay)
+    assert card.performance is None
 
 
 def test_an_error_that_rose_or_is_estimated_needs_no_labels_since() -> None:

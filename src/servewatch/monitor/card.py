@@ -108,7 +108,7 @@ class Card:
             found.append(self._departure())
         found += [each.words for each in self.slowed]
         found += [said.told(detail=detail) for said in self.segments]
-        if self.prediction is not None:
+        if self.prediction is not None and not found[0].startswith("predictions moved"):
             moved = {"moved": "predictions moved", "held": "predictions have not moved"}
             found.append(moved[self.prediction])
         if self.performance is not None:

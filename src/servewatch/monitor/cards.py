@@ -78,15 +78,19 @@ class Cards:
         *,
         verdicts: Iterable[Verdict],
         error: Error | None,
+        delay: float | None,
     ) -> Card:
-        """Give the card of *group*, whose likeliest cause comes first."""
+        """Give the card of *group*, whose likeliest cause comes first.
+
+        *error* is what the model's error did, *delay* how long labels take, in seconds.
+        """
         first = group[0]
         began = [verdict.since for verdict in group if verdict.since is not None]
         since = min(began, default=None)
         # Of the cause itself, where it is known: consequences may seem to begin before.
         since = first.since if first.since is not None else since
         after = self._after(since)
-        known = error if _is_known(error, after) else None
+        known = error if _is_known(error, after, since, delay) else None
         departs, before = self._departure(group)
         headline, more = self._headline(group, after)
         return Card(
@@ -240,11 +244,21 @@ def _tap(verdict: Verdict) -> str:
     return verdict.column.removeprefix("tap:").split("/", 1)[0]
 
 
-def _is_known(error: Error | None, after: Window | None) -> bool:
-    """Whether labels of rows since the change can have shown what the error did."""
+def _is_known(
+    error: Error | None,
+    after: Window | None,
+    since: float | None,
+    delay: float | None,
+) -> bool:
+    """Whether labels of rows since the change can have shown what the error did.
+
+    Those that come at first are of rows from before it.
+    """
     if error is None or error.moved != "held" or error.basis != "measured":
         return error is not None
-    return after is not None and after.labels >= LEAST_LABELS
+    if after is None or since is None or delay is None:
+        return False
+    return after.labels >= LEAST_LABELS and after.end - since > 2 * delay
 
 
 def _prediction(verdicts: Iterable[Verdict]) -> str | None:

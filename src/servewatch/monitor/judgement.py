@@ -154,6 +154,12 @@ class Judgement:
             return self.error(judge)
         return None
 
+    @property
+    def label_delay(self) -> float | None:
+        """How long half of the labels take at most, in seconds, where that is known."""
+        known = self._performance
+        return None if known is None else known.selection.median_delay_seconds
+
     def error(self, judge: Judge) -> Error | None:
         """Say what the model's error did, as far as anybody knows."""
         if self._baseline is None:

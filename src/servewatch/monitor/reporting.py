@@ -216,12 +216,13 @@ class Reporter:
     ) -> list[Incident]:
         """Give the incidents, each with its card; a fault in one costs only that."""
         told, write = [], self._context.cards.write
+        delay = self.judgement.label_delay
         # A row is counted up to a beat after it was served, its labels apart.
         seconds = TOGETHER_BLOCKS * max(self._config.block_seconds, BEAT_SECONDS)
         for group in grouped(found, scores, seconds=seconds):
             card = Card(since=group[0].since, headline=Said.same(group[0].name))
             with guarded(self._totals, "card"):
-                card = write(group, judge, verdicts=found, error=error)
+                card = write(group, judge, verdicts=found, error=error, delay=delay)
             worst = "drift" if any(v.status == "drift" for v in group) else "warning"
             names = [verdict.name for verdict in group]
             told.append(Incident(card.since, worst, names, card))
