@@ -108,6 +108,7 @@ class Shop:
             **settings,
         )
         self.rng = np.random.default_rng(11)
+        self.round_losses(0)
         self.slower: dict[str, float] = {}  # seconds more a run, by stage
         self.failing: dict[str, float] = {}  # share of runs, by stage
         self.retrying: dict[str, float] = {}  # retries a run, by stage
@@ -118,6 +119,11 @@ class Shop:
         self._served = 0
         self._due: list[tuple[str, float]] = []
         self._key = 0
+
+    def round_losses(self, seed: int) -> None:
+        """Have bounded losses rounded by phases drawn from *seed*, not at random."""
+        assert self.watch._inbox is not None
+        self.watch._inbox._rng = np.random.default_rng(seed)
 
     def serve(self, blocks: int, change: Any = None) -> Report:
         """Serve *blocks* blocks of orders as *change*, if given, makes them."""

@@ -109,6 +109,19 @@ def test_the_first_line_names_the_fault(
     shop.watch.close()
 
 
+def test_errors_that_were_large_by_chance_before_a_fault_are_no_incident_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = Shop(monkeypatch)
+    shop.round_losses(24)  # evidence of error/clipped then begins 40 s before the fault
+    shop.serve(HEALTHY_BLOCKS)
+    fault = FAULTS["one column missing"]
+    shop.serve(fault.blocks, fault.breaks(shop))
+    assert len(shop.cards()) == 1
+    assert shop.headline().startswith(fault.says)
+    shop.watch.close()
+
+
 def test_a_healthy_shop_has_no_card(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop(monkeypatch)
     report = shop.serve(2 * HEALTHY_BLOCKS)

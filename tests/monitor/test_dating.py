@@ -30,6 +30,14 @@ def test_the_end_of_it_is_no_beginning() -> None:
     assert change_point(hits, HUNDRED) == 0
 
 
+def test_what_is_common_needs_more_than_chance_to_be_parted() -> None:
+    hits = np.array([33.0, 35, 36, 35, 38, 34, 36, 37])  # of 100 each
+    assert change_point(hits, HUNDRED) > 0
+    assert change_point(hits, HUNDRED, least_nats=3.0) == 0
+    hits[4:] = 96
+    assert change_point(hits, HUNDRED, least_nats=3.0) == 4
+
+
 class Slow:
     """A stage that a share of runs makes slow, its judge, and the sealed blocks."""
 

@@ -1,9 +1,9 @@
-"""When something rare became frequent: the block that parts before from after best.
+"""When something became frequent: the block that parts before from after best.
 
-Evidence begins where it last was none, which for what is rare may be long before: one
-slow run in a thousand, or one missing value, seems to begin something. Of the blocks
-since then the one is told that splits them with the largest likelihood ratio (two
-binomials against one; Page 1954).
+Evidence begins where it last was none, which may be long before: one slow run in a
+thousand, one missing value, or errors a little large by chance seem to begin something.
+Of the blocks since then the one is told that splits them with the largest likelihood
+ratio (two binomials against one; Page 1954).
 """
 
 from __future__ import annotations
@@ -27,20 +27,34 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 MOST_BLOCKS = 360  # what lasts longer is told by its last hour, in blocks of 10 s
+# Errors are common where nothing is wrong, and chance parts common things a little.
+LEAST_NATS = {"performance": 3.0}
 Sums = tuple[Floats, Floats]
-RARE = frozenset({"values", "latency", "rate", "missing", "unseen", "invalid", "range"})
+SHARES = frozenset(
+    {
+        "values",
+        "latency",
+        "rate",
+        "missing",
+        "unseen",
+        "invalid",
+        "range",
+        "performance",
+    }
+)
 GUARDS = frozenset({"source_down", "envelope"})  # these know when they began
 
 
-def is_rare(verdict: Verdict) -> bool:
-    """Whether what *verdict* alarms of is rare where nothing is wrong."""
-    return verdict.family in RARE and verdict.reason not in GUARDS
+def is_share(verdict: Verdict) -> bool:
+    """Whether *verdict* alarms of a share of the rows, which sealed blocks can date."""
+    return verdict.family in SHARES and verdict.reason not in GUARDS
 
 
-def change_point(hits: Floats, rows: Floats) -> int:
+def change_point(hits: Floats, rows: Floats, *, least_nats: float = 0.0) -> int:
     """Give the first of the blocks after the change; 0 where all of them are.
 
-    *hits* (B,) of *rows* (B,). Blocks before the change may be none.
+    *hits* (B,) of *rows* (B,). Blocks before the change may be none, and are none where
+    parting them from the others is not *least_nats* likelier than one share for all.
 
     >>> change_point(np.array([1.0, 0, 2, 99, 100]), np.full(5, 100.0))
     3
@@ -51,7 +65,9 @@ def change_point(hits: Floats, rows: Floats) -> int:
     fits = _fit(left_hits, left_rows) + _fit(right_hits, right_rows)
     falls = right_hits * left_rows <= left_hits * right_rows
     falls[0] = False  # that the end of it is no beginning
-    return int(np.where(falls, -np.inf, fits).argmax())
+    fits[falls] = -np.inf
+    best = int(fits.argmax())
+    return best if fits[best] - fits[0] >= least_nats else 0
 
 
 def _fit(hits: Floats, rows: Floats) -> Floats:
@@ -83,16 +99,24 @@ class Dates:
 
         *windows* gives the sealed blocks since a moment that are still kept.
         """
-        rare = {v.name: v.since for v in verdicts if v.since is not None and is_rare(v)}
-        self._began = {name: self._began[name] for name in rare if name in self._began}
-        if not rare:
+        places = {stream.name: k for k, stream in enumerate(judge.panel.streams)}
+        shares = {
+            verdict.name: verdict.since
+            for verdict in verdicts
+            # Floors and detectors of losses have no stream, and dates of their own.
+            if verdict.since is not None
+            and is_share(verdict)
+            and verdict.name in places
+        }
+        began_at = self._began
+        self._began = {name: began_at[name] for name in shares if name in began_at}
+        if not shares:
             return list(verdicts)
         starts = [known.since for _, known in self._began.values() if known is not None]
-        seen = windows(min([*rare.values(), *starts]))[-MOST_BLOCKS:]
-        places = {stream.name: k for k, stream in enumerate(judge.panel.streams)}
+        seen = windows(min([*shares.values(), *starts]))[-MOST_BLOCKS:]
         for verdict in verdicts:
             status, _ = self._began.get(verdict.name, (None, None))
-            if verdict.name in rare and status != verdict.status:
+            if verdict.name in shares and status != verdict.status:
                 # A warning may be of something else than the drift after it.
                 known = began(verdict, judge, seen, place=places[verdict.name])
                 self._began[verdict.name] = verdict.status, known
@@ -100,7 +124,7 @@ class Dates:
         sums = _sums(judge, seen, dates)
         return [
             self._told(verdict, judge, places[verdict.name], sums)
-            if verdict.name in rare
+            if verdict.name in shares
             else verdict
             for verdict in verdicts
         ]
@@ -142,7 +166,9 @@ def began(
     stream = judge.panel.streams[place]
     cells = np.array([_cells(judge, window, stream.span) for window in seen])
     hits = cells @ stream.members[index].astype(float)
-    first = change_point(hits, cells @ stream.base.astype(float))
+    least_nats = LEAST_NATS.get(verdict.family, 0.0)
+    rows = cells @ stream.base.astype(float)
+    first = change_point(hits, rows, least_nats=least_nats)
     return Began(seen[first].start, judge.blocks - (len(seen) - 1 - first))
 
 
