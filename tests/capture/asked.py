@@ -34,7 +34,7 @@ class Watching:
     def __post_init__(self) -> None:
         self.recorder = Recorder(totals=self.totals)
 
-    def flush(self) -> None:
+    def retire(self) -> None:
         self.flushed += 1
 
     def exchanges(self) -> list[Exchange]:

@@ -103,6 +103,10 @@ class Given:
     def reading(self) -> AbstractContextManager[None]:
         return nullcontext()
 
+    @property
+    def label_outcomes(self) -> Mapping[str, int]:
+        return {} if self.inbox is None else self.inbox.outcomes
+
     def blocks(self, since: int) -> list[Sealed]:
         return [block for block in self.sealed if block.number >= since]
 

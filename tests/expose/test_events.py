@@ -101,7 +101,8 @@ def observed(*states: tuple[Any, dict[str, Any]]) -> list[str]:
     lines: list[str] = []
     events = Events("demand", lines.append)
     for verdict, health in states:
-        events.observe(report(verdict=verdict), health)
+        events.observe_health(health, 0.0)
+        events.observe(report(verdict=verdict))
     return [json.loads(line)["event"] for line in lines]
 
 
@@ -177,7 +178,7 @@ def test_changes_that_a_detector_finds_are_told_of_once_an_hour_at_most() -> Non
     for minute, changes in ((0, 0), (1, 2), (2, 2), (30, 5), (70, 5), (200, 5)):
         found = {"adwin": Detection(changes, 5000, AT if changes else None)}
         at = AT + 60 * minute
-        events.observe(report(performance=performance(detectors=found), at=at), {})
+        events.observe(report(performance=performance(detectors=found), at=at))
     told = [json.loads(line) for line in lines]
     told = [each for each in told if each["event"] == "detector.change"]
 

@@ -15,7 +15,7 @@ def told(*reports: Report) -> list[dict[str, Any]]:
     lines: list[str] = []
     events = Events("demand", lines.append)
     for each in (at(0, 4, 22), *reports):
-        events.observe(each, {"status": "ok"})
+        events.observe(each)
     return [json.loads(line) for line in lines]
 
 
@@ -89,5 +89,5 @@ def test_without_labels_to_compare_nothing_is_told() -> None:
     lines: list[str] = []
     events = Events("demand", lines.append)
     for second in range(3):
-        events.observe(report(at=AT + 100 * second, blocks=second), {"status": "ok"})
+        events.observe(report(at=AT + 100 * second, blocks=second))
     assert lines == []

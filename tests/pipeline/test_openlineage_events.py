@@ -311,7 +311,7 @@ def test_the_report_of_a_real_watch_gives_valid_events() -> None:
     for _ in range(60):
         watch.record({"age": [None] * 5}, [0.5] * 5)
     watch.flush()
-    window = watch.monitor._window
+    window = watch.monitor._filing.window
     run = Told(
         facts=LineageFacts.of(watch.config),
         layout=baseline.layout,

@@ -7,15 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servewatch.sketch.codec import pack, unpack
+from servewatch.sketch.layout import NO_COLUMNS
 from servewatch.sketch.stages import CELLS
 from servewatch.sketch.window import Window
 from tests.sketch.made import LAYOUT, folded, rows_of
 
-COLUMNS = len(LAYOUT.bins)
-
 
 def read(raw: bytes) -> Window:
-    return unpack(raw, LAYOUT.size, COLUMNS)
+    return unpack(raw, LAYOUT)
 
 
 @given(seed=st.integers(0, 1000), rows=st.integers(0, 50))
@@ -105,7 +104,7 @@ def test_a_window_of_another_layout_is_refused() -> None:
     raw = pack(folded(rows_of(1, 5), 5))
 
     with pytest.raises(ValueError, match="not a window"):
-        unpack(raw, LAYOUT.size + 1, COLUMNS)
+        unpack(raw, NO_COLUMNS)
 
 
 def test_stages_survive_the_way_to_bytes_and_back() -> None:

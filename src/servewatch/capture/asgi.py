@@ -36,8 +36,8 @@ class Watch(Protocol):
     @property
     def request_id_header(self) -> str: ...
 
-    def flush(self) -> object:
-        """Write what is pending where it is kept."""
+    def retire(self) -> object:
+        """Count what was recorded up to now: the server ends."""
 
 
 class ServeWatchMiddleware:
@@ -147,7 +147,7 @@ def _flushing(watch: Watch, send: Send) -> Send:
     async def flush_and_send(message: Message) -> None:
         try:
             if message["type"] == "lifespan.shutdown.complete":
-                watch.flush()
+                watch.retire()
         except Exception:  # noqa: BLE001 - the application has ended all the same
             watch.totals.fault("flush")
         await send(message)

@@ -41,7 +41,7 @@ class _Nobody:
         self.totals = Totals()
         self.recorder = Recorder(totals=self.totals)
 
-    def flush(self) -> None:
+    def retire(self) -> None:
         """Nothing is kept."""
 
 

@@ -129,9 +129,11 @@ class Config:
     lineage_token: str | None = field(default=None, repr=False)  # of that address
     audit_log: str | None = None  # a file that verdicts and changes are appended to
 
-    # State. Memory needs nothing; a folder keeps labels over restarts.
+    # State. A folder keeps counts, evidence and labels over restarts and lets several
+    # workers add up; "auto" makes one for the workers of a server, and else keeps all
+    # in memory.
     state_dir: str | None = None
-    store: str = "memory"
+    store: str = "auto"  # or "memory", or "sqlite" with state_dir
     worker: str | None = None  # None: named after the process
 
     def __post_init__(self) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 
 from servewatch.baseline import Baseline
 from servewatch.config import Config
+from servewatch.embed.stores import file_name, folder_for
 from servewatch.labels.inbox import Inbox
 from servewatch.sketch.scoring import Scoring
 from servewatch.store.waiting import WaitingStore
 from servewatch.store.waiting_memory import MemoryWaiting
 from servewatch.store.waiting_sqlite import SqliteWaiting
-
-NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 def inbox_for(
@@ -25,7 +22,8 @@ def inbox_for(
 ) -> Inbox | None:
     """Give the inbox of a watch; None where the baseline compares no labels.
 
-    In memory, or with `state_dir` in a file there that outlives the process. Raises
+    In memory, or in a file that outlives the process and that several workers share:
+    see `folder_for`. Raises
     `StoreError` for a file that cannot be used.
 
     >>> inbox_for(Config(), None, clock=lambda: 0.0) is None
@@ -45,17 +43,14 @@ def inbox_for(
 def _store(
     config: Config, baseline: Baseline, dtype: np.dtype[np.void]
 ) -> WaitingStore:
-    if config.state_dir is None:
+    folder = folder_for(config)
+    if folder is None:
         return MemoryWaiting(
             most_rows=config.waiting_rows,
             retention_seconds=config.label_retention_seconds,
         )
-    # "m/1" and "m 1" are spelt alike. Another baseline counts by other bins.
-    model = sha256(config.model.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    spelt = NAME.sub("-", config.model)[:64]
-    name = f"{spelt}-{model}-{baseline.digest[:12]}.labels"
     return SqliteWaiting(
-        Path(config.state_dir) / name,
+        folder / file_name(config, baseline, "labels"),
         retention_seconds=config.label_retention_seconds,
         dtype=dtype,
         dtype_digest=sha256(f"{baseline.digest} {dtype.descr}".encode()).hexdigest(),

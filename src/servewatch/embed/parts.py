@@ -12,14 +12,12 @@ from dataclasses import replace
 from servewatch.baseline import Baseline
 from servewatch.capture.tracing import Tracing
 from servewatch.config import Config
-from servewatch.errors import ConfigError
 from servewatch.expose.events import Events
 from servewatch.expose.served import ServedEvents
 from servewatch.record.drain import Drain
 from servewatch.record.outliers import Outliers
 from servewatch.record.recorder import Recorder
 from servewatch.record.totals import Totals
-from servewatch.store.memory import MemoryStore
 
 
 def named_by(baseline: Baseline | None, config: Config) -> Config:
@@ -32,23 +30,6 @@ def named_by(baseline: Baseline | None, config: Config) -> Config:
         return config
     version = config.model_version or baseline.version
     return replace(config, model=baseline.model, model_version=version)
-
-
-def store_for(config: Config) -> MemoryStore:
-    """Give the store that *config* asks for; raises `ConfigError` for another.
-
-    >>> type(store_for(Config())).__name__
-    'MemoryStore'
-    """
-    if config.store != Config.store:
-        raise ConfigError(
-            "there is no store but the default yet",
-            field="store",
-            found=config.store,
-            expected=repr(Config.store),
-            remedy="leave store out: windows and evidence are kept in memory",
-        )
-    return MemoryStore()
 
 
 def recorder_for(

@@ -26,7 +26,6 @@ from servewatch.embed.parts import (
     named_by,
     recorder_for,
     served_events,
-    store_for,
     tracing_for,
     worker_name,
 )
@@ -39,6 +38,7 @@ from servewatch.embed.served_model import (
     model_in,
     with_parts,
 )
+from servewatch.embed.stores import store_for
 from servewatch.embed.told import tell_baseline, tell_joined, tell_started
 from servewatch.expose.app import Exposed
 from servewatch.expose.events import Events
@@ -121,7 +121,7 @@ class ServeWatch(PredictionsFace, PipelineFace, StandIn):
         self.monitor = Monitor(
             config=self.config,
             baseline=baseline,
-            store=store_for(self.config),
+            store=store_for(self.config, baseline),
             drain=drain,
             totals=self.totals,
             clock=clock,
@@ -201,9 +201,15 @@ class ServeWatch(PredictionsFace, PipelineFace, StandIn):
         self.monitor.flush()
         self.exposed.forget()
 
+    def retire(self) -> None:
+        """Count what was recorded up to now and let others go on: the server ends."""
+        self.flush()
+        self.monitor.stop()
+
     def close(self) -> None:
         """End the background thread after a last flush; a later row starts it again."""
         self._heartbeat.stop(flush=True)
+        self.monitor.stop()
         self._around.close()
 
     def _begin(self) -> None:
@@ -224,7 +230,9 @@ class ServeWatch(PredictionsFace, PipelineFace, StandIn):
         report = self.monitor.tick()
         if self._inbox is not None:
             self._inbox.expire()
-        self._events.observe(report, self.monitor.health())
+        self._events.observe_health(self.monitor.health(), report.at)
+        if self.monitor.is_holder:  # what all workers see, one of them tells
+            self._events.observe(report)
         self.exposed.renew()
         if self._served is not None:
             self._served.write()

@@ -111,8 +111,18 @@ class Events:
         for event in self._names(change):
             self.emit(event, at=change.at, **facts)
 
-    def observe(self, report: Report, health: Mapping[str, Any]) -> None:
-        """Tell if the gate's verdict or ServeWatch's own state is a new one.
+    def observe_health(self, health: Mapping[str, Any], at: float) -> None:
+        """Tell if ServeWatch's own state, as of *at*, is a new one."""
+        reasons = tuple(map(str, health.get("reasons", ())))
+        degraded = reasons if health.get("status", "ok") != "ok" else ()
+        if degraded and degraded != self._degraded:
+            self.emit("monitor.degraded", at=at, reasons=list(degraded))
+        elif self._degraded and not degraded:
+            self.emit("monitor.recovered", at=at)
+        self._degraded = degraded
+
+    def observe(self, report: Report) -> None:
+        """Tell if the gate's verdict is a new one.
 
         And what labels say, where some have come, and what detectors found.
         """
@@ -126,13 +136,6 @@ class Events:
                 rows=gate.rows,
             )
         self._gate = gate.verdict
-        reasons = tuple(map(str, health.get("reasons", ())))
-        degraded = reasons if health.get("status", "ok") != "ok" else ()
-        if degraded and degraded != self._degraded:
-            self.emit("monitor.degraded", at=report.at, reasons=list(degraded))
-        elif self._degraded and not degraded:
-            self.emit("monitor.recovered", at=report.at)
-        self._degraded = degraded
         measured = self._measured.fields(report)
         if measured is not None:
             self.emit("performance.measured", at=report.at, **measured)

@@ -102,7 +102,7 @@ def read(
     """Read *source* as of now; *overflow* columns of *report* are left out."""
     totals, model = source.totals, report.model
     accounting = totals.accounting()
-    inbox = source.inbox
+    inbox, labels = source.inbox, source.label_outcomes
     return Reading(
         build=(
             str(model.get("version") or ""),
@@ -138,7 +138,7 @@ def read(
             dict(totals.predictions_dropped),
             dict(totals.taps_refused),
             dict(totals.unknown_taps),
-            {} if inbox is None else {each: inbox.outcomes[each] for each in COUNTED},
+            {} if inbox is None else {each: labels.get(each, 0) for each in COUNTED},
             dict(totals.fallbacks),
         ),
         errors=_errors(totals),

@@ -42,7 +42,12 @@ class Source(Protocol):
 
     @property
     def totals(self) -> Totals:
-        """What this process has seen since it started."""
+        """What the workers of this host have counted, as of the last flush."""
+        ...
+
+    @property
+    def label_outcomes(self) -> Mapping[str, int]:
+        """The labels that came to them, by what became of each."""
         ...
 
     @property

@@ -29,6 +29,15 @@ class Changes:
         """Start as if nothing had been told yet."""
         self._statuses, self._signature = {}, None
 
+    def adopt(self, reporter: Reporter, judge: Judge) -> None:
+        """Take how it stands without a word: somebody else has told, or will tell."""
+        judgement = reporter.judgement
+        signature = judgement.signature(judge)
+        if signature != self._signature:
+            self._signature = signature
+            found = judgement.verdicts(judge)
+            self._statuses = {verdict.name: verdict.status for verdict in found}
+
     def tell(self, reporter: Reporter, judge: Judge, at: float) -> None:
         """Compare with the block before and tell every listener what changed.
 

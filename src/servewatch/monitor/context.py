@@ -43,14 +43,17 @@ class Context:
         config: Config,
         baseline: Baseline | None,
         layout: Layout,
-        totals: Totals,
+        seen: Callable[[], Totals],
         *,
         sealed: Callable[[], Sequence[Sealed]],
         clock: Callable[[], float],
     ) -> None:
-        """Know of *baseline*'s model and of the *sealed* blocks still kept."""
+        """Know of *baseline*'s model and of the *sealed* blocks still kept.
+
+        *seen* gives what all workers have counted.
+        """
         self._clock, started = clock, clock()
-        self._config, self._baseline, self._totals = config, baseline, totals
+        self._config, self._baseline, self._seen = config, baseline, seen
         self._sealed = sealed
         self.started, self.other_model = started, False
         self.leaks: Callable[[], Sequence[Leak]] = tuple
@@ -122,7 +125,7 @@ class Context:
         What is known to the baseline comes first; parts of a step stand before it.
         """
         known = () if self._baseline is None else self._baseline.content.stages
-        seen = list(self._totals.lifetime.stages)
+        seen = list(self._seen().lifetime.stages)
         found: list[str] = []
         for step in known:
             found += [name for name in seen if name.startswith(f"{step}/")]

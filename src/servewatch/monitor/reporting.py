@@ -31,7 +31,7 @@ from servewatch.sketch.latency import quantile_bounds
 from servewatch.sketch.recent import Recent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -64,8 +64,9 @@ class Reporter:
         config: Config,
         baseline: Baseline | None,
         layout: Layout,
-        totals: Totals,
+        seen: Callable[[], Totals],
         *,
+        faults: Totals,
         n_min: int,
         kpis: Kpis,
         context: Context,
@@ -73,18 +74,19 @@ class Reporter:
     ) -> None:
         """Report on *baseline*'s columns, if there is one; *n_min* as the judge's.
 
-        *labels* knows the labels since deployment, *kpis* the user's own numbers;
-        *context* knows what lies beside the counts.
+        *seen* gives what all workers have counted, *faults* counts our own faults;
+        *labels* knows the labels since deployment, *kpis* the user's own numbers,
+        *context* what lies beside the counts.
         """
         self._context = context
         self._n_min = n_min
         self._labels = labels
-        self.judgement = Judgement(config, baseline, labels, totals, n_min=n_min)
+        self.judgement = Judgement(config, baseline, labels, faults, n_min=n_min)
         self.judgement.beside.append(context.verdicts)
         self.judgement.windows = context.windows
         self._kpis = kpis
         self._config, self._baseline, self._layout = config, baseline, layout
-        self._totals = totals
+        self._seen, self._faults = seen, faults
         profiles = () if baseline is None else baseline.content.columns
         self._shapes = Shapes(profiles, layout)
         self._recent: Recent | None = None
@@ -108,9 +110,6 @@ class Reporter:
             self._first = window.start
         self._recent.add(window.start, window.end, window.rows, window.counts)
         self.judgement.add(window, judge)
-        for listener in self._context.on_block:
-            with guarded(self._totals, "listener"):
-                listener(window)
 
     def detect(self, losses: NDArray[np.float64]) -> None:
         """Have the detectors hear of *losses*."""
@@ -122,7 +121,8 @@ class Reporter:
             self._config,
             self._baseline,
             self._layout,
-            self._totals,
+            self._seen,
+            faults=self._faults,
             n_min=self._n_min,
             kpis=self._kpis,
             context=self._context,
@@ -149,7 +149,7 @@ class Reporter:
         reason = None
         if status == "insufficient_data":
             reason = self._why_open()
-        accounting = self._totals.accounting()
+        accounting = self._seen().accounting()
         resources, lineage = self._beside()
         return Report(
             status=status,
@@ -165,7 +165,7 @@ class Reporter:
             resources=resources,
             lineage=lineage,
             stages=stage_reports(
-                self._totals.lifetime.stages, judge, self._context.steps()
+                self._seen().lifetime.stages, judge, self._context.steps()
             ),
             performance=self.judgement.performance(judge, at, is_asked=is_asked),
             kpis=self._kpis.snapshot(),
@@ -180,7 +180,7 @@ class Reporter:
         """Give resources and lineage; a fault in them costs no Report."""
         resources: Mapping[str, Any] = {}
         lineage: Mapping[str, Any] = {}
-        with guarded(self._totals, "beside"):
+        with guarded(self._faults, "beside"):
             resources, lineage = self._context.resources(), self._context.lineage()
         return resources, lineage
 
@@ -221,7 +221,7 @@ class Reporter:
         seconds = TOGETHER_BLOCKS * max(self._config.block_seconds, BEAT_SECONDS)
         for group in grouped(found, scores, seconds=seconds):
             card = Card(since=group[0].since, headline=Said.same(group[0].name))
-            with guarded(self._totals, "card"):
+            with guarded(self._faults, "card"):
                 card = write(group, judge, verdicts=found, error=error, delay=delay)
             worst = "drift" if any(v.status == "drift" for v in group) else "warning"
             names = [verdict.name for verdict in group]
@@ -270,7 +270,7 @@ class Reporter:
     def _latency(self) -> dict[str, Any]:
         """Give quantiles since the start, as upper bounds of their buckets."""
         found: dict[str, Any] = {}
-        counts = self._totals.lifetime.counts
+        counts = self._seen().lifetime.counts
         for name, service in DURATIONS.items():
             cells = counts[self._layout.service(service)]
             bounds = quantile_bounds(cells, _SHARES)

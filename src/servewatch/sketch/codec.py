@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from servewatch.sketch.layout import Layout
 from servewatch.sketch.reservoir import Reservoir
 from servewatch.sketch.stages import CELLS, STAGES
 from servewatch.sketch.window import UNKNOWN_NAMES, Window
@@ -56,20 +57,19 @@ def pack(window: Window) -> bytes:
     )
 
 
-def unpack(
-    raw: bytes, size: int, columns: int, sums: int = 0, *, taps: int = 0
-) -> Window:
-    """Give the window in *raw*, of *size* cells, *columns* columns and *sums* sums.
+def unpack(raw: bytes, layout: Layout) -> Window:
+    """Give the window in *raw*, counted by *layout*.
 
-    The last *taps* columns are those of taps, which the rows that it keeps have not.
     Raises ValueError on anything else: a store is foreign input.
     """
+    size, columns, sums = layout.size, len(layout.bins), layout.sums_size
+    kept = len(layout.scored.bins)  # rows that are kept have no columns of taps
     try:
         packed = msgspec.msgpack.decode(raw, type=_Packed)
         counts = np.frombuffer(packed.counts, "<i8").astype(np.int64)
         moments = np.frombuffer(packed.moments, "<f8").astype(float)
         keys = np.frombuffer(packed.keys, "<u8").astype(np.uint64)
-        codes = np.frombuffer(packed.codes, np.uint8).reshape(keys.size, columns - taps)
+        codes = np.frombuffer(packed.codes, np.uint8).reshape(keys.size, kept)
         moments = moments.reshape(columns, 5)
         totals = np.frombuffer(packed.sums, "<f8").astype(float)
         stages = {

@@ -67,3 +67,15 @@ class Reservoir:
         codes = np.concatenate([self.codes, codes])
         order = np.argsort(keys, kind="stable")[: self.limit]
         return Reservoir(keys[order], codes[order], self.limit)
+
+    def without(self, other: Reservoir) -> Reservoir:
+        """Give the rows that *other* has not.
+
+        >>> keys, codes = np.array([3, 5, 9], np.uint64), np.zeros((3, 1), np.uint8)
+        >>> one = Reservoir(keys[:1], codes[:1])
+        >>> two = Reservoir(keys[:2], codes[:2])
+        >>> two.without(one).keys.tolist()
+        [5]
+        """
+        new = ~np.isin(self.keys, other.keys)
+        return Reservoir(self.keys[new], self.codes[new], self.limit)

@@ -18,7 +18,7 @@ from threading import RLock
 from weakref import WeakValueDictionary
 
 from servewatch.errors import StoreError
-from servewatch.store.label_file import opened
+from servewatch.store.sqlite_file import FileKind, opened
 
 OPEN = ("", "-wal", "-shm")  # what a connection holds open from its first read on
 
@@ -44,13 +44,14 @@ class ProcessConnection:
         open_: Callable[[], sqlite3.Connection],
         where: str,
         *,
+        what: str = "the file",
         is_same: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Open nothing yet."""
+        """Open nothing yet; *what* it is called in errors."""
         self._open = open_
-        self._where = where
+        self._where, self._what = where, what
         self._is_same = is_same
-        self._is_lost = False
+        self.is_lost = False
         self._lock = RLock()  # a signal's handler may fork amid a transaction
         self._connection: sqlite3.Connection | None = None
         self._process = 0
@@ -116,9 +117,9 @@ class ProcessConnection:
 
     def _mine(self) -> sqlite3.Connection:
         if self._is_closed:
-            raise StoreError("the file of labels is closed", where=self._where)
-        if self._is_lost:
-            raise _gone(self._where)
+            raise StoreError(f"{self._what} is closed", where=self._where)
+        if self.is_lost:
+            raise _gone(self._where, self._what)
         if self._connection is None:
             try:
                 self._connection = self._open()
@@ -127,7 +128,7 @@ class ProcessConnection:
             self._process = os.getpid()
         elif self._process != os.getpid():
             raise StoreError(
-                "the process was forked past Python, with the file of labels open",
+                f"the process was forked past Python, with {self._what} open",
                 where=self._where,
                 remedy="open it after the fork",
             )
@@ -136,28 +137,33 @@ class ProcessConnection:
     def _check(self, connection: sqlite3.Connection) -> None:
         # A fork in a signal's handler closes it amid this, and its log goes with it.
         if not self._is_same() and self._connection is connection:
-            self._is_lost = True
-        if self._is_lost:
-            raise _gone(self._where)
+            self.is_lost = True
+        if self.is_lost:
+            raise _gone(self._where, self._what)
 
     def _refused(self, error: sqlite3.Error | OSError) -> StoreError:
         name = getattr(error, "sqlite_errorname", type(error).__name__)
         return StoreError(
-            "labels can be neither kept nor settled",
+            f"{self._what} can be neither read nor written",
             where=self._where,
             found=f"{name}: {error}",
             remedy="nothing of this was done; mend it and try again",
         )
 
 
-class LabelFile:
+class SameFile:
     """The file at *path* (absolute), and whether its names still lead to what is open.
 
     >>> from contextlib import closing
     >>> from tempfile import TemporaryDirectory
+    >>> table = "CREATE TABLE state (digest TEXT)"
+    >>> first = "INSERT INTO state VALUES (?)"
+    >>> kind = FileKind(
+    ...     "a file", 1, 1, (table,), first, is_durable=True, mend="move it"
+    ... )
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder) / "labels.db"
-    ...     file = LabelFile(path, "of the baseline", busy_seconds=1.0)
+    ...     file = SameFile(path, kind, "of the baseline", busy_seconds=1.0)
     ...     with closing(file.open()):
     ...         before = file.is_same()
     ...         path.unlink()
@@ -165,9 +171,11 @@ class LabelFile:
     (True, False)
     """
 
-    def __init__(self, path: Path, digest: str, *, busy_seconds: float) -> None:
+    def __init__(
+        self, path: Path, kind: FileKind, digest: str, *, busy_seconds: float
+    ) -> None:
         """Open nothing yet."""
-        self._path = path
+        self._path, self._kind = path, kind
         self._digest = digest
         self._busy_seconds = busy_seconds
         self._files: list[tuple[int, int] | None] = []
@@ -176,8 +184,10 @@ class LabelFile:
         """Give a connection as `opened` does; never to another file than the first."""
         first = self._files[:1]
         if first and self._found()[:1] != first:
-            raise _gone(str(self._path))
-        connection = opened(self._path, self._digest, busy_seconds=self._busy_seconds)
+            raise _gone(str(self._path), self._kind.what)
+        connection = opened(
+            self._path, self._kind, self._digest, busy_seconds=self._busy_seconds
+        )
         found = self._found()
         self._files = (first or found[:1]) + found[1:]
         return connection
@@ -200,12 +210,12 @@ class LabelFile:
         return found
 
 
-def _gone(where: str) -> StoreError:
+def _gone(where: str, what: str) -> StoreError:
     return StoreError(
-        "the file of labels, or its -wal or -shm, is gone or another one",
+        f"{what}, or its -wal or -shm, is gone or another one",
         where=where,
         remedy="stop all that use it, put the files back if they were moved, and start"
-        " again; labels and predictions that only they held are lost without them",
+        " again; what only they held is lost without them",
     )
 
 

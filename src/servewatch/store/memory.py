@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from threading import Lock
-from typing import Any
 
-from numpy.typing import NDArray
-
+from servewatch.sketch.books import Books
 from servewatch.sketch.window import Window
-from servewatch.store.protocol import Sealed
-
-KEPT_BYTES = 16 * 2**20
+from servewatch.store.kept_blocks import KEPT_BYTES, KeptBlocks
+from servewatch.store.protocol import Sealed, Seen, Store
 
 
 class MemoryStore:
@@ -23,26 +19,37 @@ class MemoryStore:
     True
     """
 
-    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
-        """Start empty."""
+    is_shared = False
+
+    def __init__(
+        self,
+        kept_bytes: int = KEPT_BYTES,
+        *,
+        in_child: Callable[[], Store] | None = None,
+    ) -> None:
+        """Start empty; *in_child* makes the store of a forked child, if not a like."""
         self._lock = Lock()
-        self._open: dict[int, dict[str, Window]] = {}
-        self._sealed: deque[Sealed] = deque()
-        self._kept_bytes = kept_bytes
+        self._unsealed: dict[int, dict[str, Window]] = {}
+        self._first_open = 0
+        self._kept_bytes, self._in_child = kept_bytes, in_child
+        self._sealed = KeptBlocks(kept_bytes)
         self._last: tuple[int, bytes] | None = None
         self._lease = ("", float("-inf"))
 
-    def append(self, worker: str, block: int, window: Window) -> None:
-        """Set the absolute window of *worker* in *block*: twice changes nothing."""
+    def append(self, worker: str, block: int, window: Window, books: Books) -> int:
+        """Set the absolute window of *worker* in *block*; books are the process's."""
         with self._lock:
-            self._open.setdefault(block, {})[worker] = window
+            if block >= self._first_open:
+                self._unsealed.setdefault(block, {})[worker] = window
+            return self._first_open
 
-    def read(self, before: int) -> dict[int, Window]:
-        """Give the windows, merged over workers, of unsealed blocks below *before*."""
+    def close(self, before: int) -> dict[int, Window]:
+        """Close the blocks below *before* for good; give those not sealed, merged."""
         with self._lock:
+            self._first_open = max(self._first_open, before)
             return {
                 block: reduce(Window.merge, parts.values())
-                for block, parts in sorted(self._open.items())
+                for block, parts in sorted(self._unsealed.items())
                 if block < before
             }
 
@@ -60,35 +67,38 @@ class MemoryStore:
             last = None if self._last is None else self._last[0]
             if last != after or self._lease[0] != holder:
                 return False
-            self._sealed.append(sealed)
-            while _size(sealed) * len(self._sealed) > self._kept_bytes:
-                self._sealed.popleft()
+            self._sealed.add(sealed)
             self._last = sealed.number, evidence
             for block in parts:
-                self._open.pop(block, None)
+                self._unsealed.pop(block, None)
             return True
 
-    def sealed(self, since: int) -> list[Sealed]:
-        """Give the sealed blocks whose number is at least *since*, in order."""
+    def head(self) -> int | None:
+        """Give the number of the last sealed block."""
         with self._lock:
-            return [sealed for sealed in self._sealed if sealed.number >= since]
+            return None if self._last is None else self._last[0]
 
     def last(self) -> tuple[int, bytes] | None:
         """Give the last sealed block's number and the evidence after it."""
         with self._lock:
             return self._last
 
-    def prune(self, before: int) -> int:
-        """Forget sealed blocks below *before*; give how many."""
+    def sealed(self, since: int) -> list[Sealed]:
+        """Give the sealed blocks still kept whose number is at least *since*."""
         with self._lock:
-            count = len(self._sealed)
-            while self._sealed and self._sealed[0].number < before:
-                self._sealed.popleft()
-            return count - len(self._sealed)
+            return self._sealed.since(since)
 
-    def after_fork(self) -> MemoryStore:
-        """Give an empty one: what the parent saw, the parent keeps."""
-        return MemoryStore(self._kept_bytes)
+    def restore(self, number: int, evidence: bytes) -> bool:
+        """Put back the last block's number and evidence, where there are none."""
+        with self._lock:
+            if self._last is not None:
+                return False
+            self._last = number, evidence
+            return True
+
+    def seen(self, worker: str) -> Seen | None:
+        """Give None: what this process counts is all there is."""
+        return None
 
     def lease(self, holder: str, now: float, seconds: float) -> bool:
         """Take or renew the lease until *now* + *seconds*; False if another has it."""
@@ -99,9 +109,16 @@ class MemoryStore:
             self._lease = holder, now + seconds
             return True
 
+    def prune(self, before: int) -> int:
+        """Forget sealed blocks below *before*; give how many."""
+        with self._lock:
+            return self._sealed.prune(before)
 
-def _size(sealed: Sealed) -> int:
-    window = sealed.window
-    arrays: list[NDArray[Any]] = [window.counts, window.moments, window.reservoir.codes]
-    arrays += window.stages.values()
-    return sum(array.nbytes for array in arrays) + window.reservoir.keys.nbytes
+    def after_fork(self) -> Store:
+        """Give an empty one: what the parent saw, the parent keeps."""
+        if self._in_child is not None:
+            return self._in_child()
+        return MemoryStore(self._kept_bytes)
+
+    def stop(self) -> None:
+        """Keep everything: there is nothing to let go of."""

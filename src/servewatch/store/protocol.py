@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from servewatch.sketch.books import Books
 from servewatch.sketch.window import Window
 
 
@@ -17,17 +18,41 @@ class Sealed:
     window: Window
 
 
-class Store(Protocol):
-    """Windows by worker and block, sealed blocks, and one lease.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What others on this `host`, and in all of the `fleet`, have counted.
 
-    Every method may be called from the background thread only, never from a request.
+    Workers that are gone are among them, so that no sum ever falls.
     """
 
-    def append(self, worker: str, block: int, window: Window) -> None:
-        """Set the absolute window of *worker* in *block*: twice changes nothing."""
+    host: Books
+    fleet: Books
 
-    def read(self, before: int) -> dict[int, Window]:
-        """Give the windows, merged over workers, of unsealed blocks below *before*."""
+
+class Store(Protocol):
+    """Windows by worker and block, sealed blocks, evidence, and one lease.
+
+    A store may be used by many workers at once. Every method may take time, and may be
+    called from background threads only, never from a request. Whatever keeps a store
+    from doing what it is asked is raised as `StoreError`, and nothing of that is done.
+    """
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other workers may use it too."""
+
+    def append(self, worker: str, block: int, window: Window, books: Books) -> int:
+        """Set the absolute window of *worker* in *block*, and its books.
+
+        Twice changes nothing. Gives the first block that is still open: where it is
+        beyond *block*, this one is closed, and neither window nor books were set.
+        """
+
+    def close(self, before: int) -> dict[int, Window]:
+        """Close the blocks below *before* for good; give those not sealed yet, merged.
+
+        For the holder of the lease. No window of a closed block changes any more.
+        """
 
     def seal(
         self,
@@ -40,16 +65,34 @@ class Store(Protocol):
     ) -> bool:
         """Write a sealed block and the evidence after it, in one transaction.
 
-        *parts* are the blocks that went into it, which are then no longer read.
+        *parts* are the blocks that went into it, which are then no longer given.
         Refused (False) unless *after* is the number of the last sealed block and
         *holder* has the lease: a stale holder is fenced off.
         """
 
-    def sealed(self, since: int) -> list[Sealed]:
-        """Give the sealed blocks whose number is at least *since*, in order."""
+    def head(self) -> int | None:
+        """Give the number of the last sealed block: cheap, and asked once a second."""
 
     def last(self) -> tuple[int, bytes] | None:
         """Give the last sealed block's number and the evidence after it."""
+
+    def sealed(self, since: int) -> list[Sealed]:
+        """Give the sealed blocks still kept whose number is at least *since*."""
+
+    def restore(self, number: int, evidence: bytes) -> bool:
+        """Put back the last sealed block's number and evidence into an emptied store.
+
+        Refused (False) where there are some: somebody else was first.
+        """
+
+    def seen(self, worker: str) -> Seen | None:
+        """Give what all others than *worker* have counted; None where nobody has."""
+
+    def lease(self, holder: str, now: float, seconds: float) -> bool:
+        """Take or renew the lease until *now* + *seconds*; False if another has it.
+
+        With 0 seconds a holder gives it back.
+        """
 
     def prune(self, before: int) -> int:
         """Forget sealed blocks below *before*; give how many."""
@@ -57,5 +100,5 @@ class Store(Protocol):
     def after_fork(self) -> Store:
         """Give the store to use in a forked child; nothing may be closed or sent."""
 
-    def lease(self, holder: str, now: float, seconds: float) -> bool:
-        """Take or renew the lease until *now* + *seconds*; False if another has it."""
+    def stop(self) -> None:
+        """Let go of files and sockets; whoever goes on gets them back."""

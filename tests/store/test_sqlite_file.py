@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from servewatch.errors import StoreError
-from servewatch.store.label_file import BESIDE
+from servewatch.store.sqlite_file import BESIDE
 from tests.store.labels import a_file, counted, late, predictions, served
 
 ROWS = 3000
@@ -179,7 +179,7 @@ def test_a_file_that_is_not_ours_is_refused_and_stays(
     path.chmod(0o600)
     before = path.read_bytes()
 
-    with pytest.raises(StoreError, match="no file of predictions") as raised:
+    with pytest.raises(StoreError, match="this is not the file of labels") as raised:
         a_file(path)
 
     assert raised.value.where == str(path)
@@ -191,7 +191,7 @@ def test_a_file_of_another_baseline_is_refused_and_stays(path: Path) -> None:
     a_full_file(path)
     before = path.read_bytes()
 
-    with pytest.raises(StoreError, match="of another baseline") as raised:
+    with pytest.raises(StoreError, match="belongs to another baseline") as raised:
         a_file(path, digest="another")
 
     assert (raised.value.found, raised.value.expected) == ("d", "another")
