@@ -43,13 +43,19 @@ COMMANDS = {
 VARYING = {"date", "server", "x-prediction-id", "last-modified", "etag"}
 
 
+def a_free_port() -> int:
+    """Give a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class Server:
     """One server process, and a client for it."""
 
     def __init__(self, name: str, folder: Path, *, watched: bool) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = a_free_port()
         command = [part.format(port=self.port) for part in COMMANDS[name]]
         self.ended = folder / f"{name}-{watched}"
         environ = {**os.environ, "WATCHED": "1" if watched else ""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from servewatch.baseline.model_digest import model_digest
@@ -147,7 +148,9 @@ class Around:
         return {"gpu": self.resources.gpus_off or "watched"}
 
     def _lineage(self) -> Mapping[str, Any]:
-        return self.ledger.facts.to_dict()
+        facts = self.ledger.facts
+        # Of all workers the first: whichever is asked gives the same answer.
+        return replace(facts, deployed_at=self._monitor.started).to_dict()
 
     def close(self) -> None:
         """Let go of everything; a later beat begins again."""

@@ -134,6 +134,11 @@ class Monitor:
         return self._sealing.is_holder
 
     @property
+    def started(self) -> float:
+        """When the first of all workers of this model was started, Unix seconds."""
+        return self._sharing.started
+
+    @property
     def label_outcomes(self) -> Mapping[str, int]:
         """The labels that came to any worker, by what became of them."""
         return self._sharing.label_outcomes

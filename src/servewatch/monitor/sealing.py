@@ -108,7 +108,7 @@ class Sealing:
         for block in store.sealed(since):
             if block.number <= last[0]:
                 with guarded(self._totals, "judge"):
-                    self.judge.observe(*_observed(block))
+                    self.judge.observe(*observed(block))
                 self._kept.add(block)
                 self._on_block(block.window)
         self._take(*last)
@@ -160,7 +160,7 @@ class Sealing:
         """
         sealed = Sealed(parts[-1], window)
         try:
-            self.judge.observe(*_observed(sealed))
+            self.judge.observe(*observed(sealed))
             evidence = pack_judge(self.judge)
             taken = self._write(store, sealed, parts, evidence, holder)
         except Exception:
@@ -196,7 +196,7 @@ class Sealing:
         return taken
 
 
-def _observed(sealed: Sealed) -> tuple[Block, str]:
+def observed(sealed: Sealed) -> tuple[Block, str]:
     """Give what a judge observes of a block."""
     window = sealed.window
     block = Block(

@@ -27,8 +27,9 @@ class Sharing:
     """The store of a worker, what others have counted in it, and whether it answers.
 
     `totals` are those of all workers of this host, `fleet` those of all that share the
-    store: the process's own where there are no others. `active` is when something was
-    recorded here (Unix seconds), `last_active` when anywhere. `failure` says why the
+    store: the process's own where there are no others. `started` is when the first of
+    them was (Unix seconds); `active` is when something was recorded here, `last_active`
+    when anywhere. `failure` says why the
     store did not answer when it was last asked. Everything is as of the last `look`.
     """
 
@@ -52,7 +53,7 @@ class Sharing:
         self._begin()
 
     def _begin(self) -> None:
-        self.active = self.last_active = self._clock()
+        self.started = self.active = self.last_active = self._own_start = self._clock()
         self.failure: str | None = None
         self._rest, self._awake_at, self._looked = REST_SECONDS, 0.0, 0.0
         self._others: Seen | None = None
@@ -83,7 +84,12 @@ class Sharing:
 
     def books(self) -> Books:
         """Give the books of this process."""
-        return books_of(self._own, active=self.active, labels=self._own_labels())
+        return books_of(
+            self._own,
+            started=self._own_start,
+            active=self.active,
+            labels=self._own_labels(),
+        )
 
     def look(self, worker: str) -> None:
         """See what others than *worker* have counted, and add it up."""
@@ -104,7 +110,7 @@ class Sharing:
         show(host, self.totals)
         show(fleet, self.fleet)
         self.label_outcomes = labels_in(host)
-        self.last_active = fleet.active
+        self.started, self.last_active = fleet.started, fleet.active
 
     @property
     def is_old(self) -> bool:

@@ -38,31 +38,37 @@ BY_NAME = (
     "unknown_taps",
 )
 BY_LABELS = ("requests", "stage_errors")
+NANO = 10**9
 PENDING, LABELS = "pending", "labels"
 
 
 def books_of(
-    totals: Totals, *, active: float = 0.0, labels: Mapping[str, int] | None = None
+    totals: Totals,
+    *,
+    started: float,
+    active: float,
+    labels: Mapping[str, int] | None = None,
 ) -> Books:
     """Give the books of the process that *totals* are of.
 
-    *active* is when a row or request last came, *labels* are those that came, by what
-    became of them.
+    It *started* at that moment (Unix seconds); *active* is when a row or request last
+    came, *labels* are those that came, by what became of them. Seconds are whole
+    nanoseconds in books: in whatever order they are added up, the sum is the same.
 
     >>> totals = Totals()
     >>> totals.drop("overflow", 2)
-    >>> books_of(totals).numbers["dropped"]
+    >>> books_of(totals, started=0.0, active=0.0).numbers["dropped"]
     {('overflow',): 2}
     """
     with totals.moving:
         pending = totals.draining + totals.pending_rows()
         numbers: dict[str, Mapping[Key, Number]] = {
-            name: {(): getattr(totals, name)} for name in NUMBERS
+            name: {(): _whole(name, getattr(totals, name))} for name in NUMBERS
         }
         numbers[PENDING] = {(): pending}
         for name in BY_NAME:
             counts = getattr(totals, name)
-            numbers[name] = {(key,): counts[key] for key in list(counts)}
+            numbers[name] = {(key,): _whole(name, counts[key]) for key in list(counts)}
         for name in BY_LABELS:
             counts = getattr(totals, name)
             numbers[name] = {key: counts[key] for key in list(counts)}
@@ -70,6 +76,7 @@ def books_of(
         return Books(
             numbers,
             totals.lifetime,
+            started=started,
             active=active,
             keep_share=totals.keep_share,
             armed=totals.armed,
@@ -82,7 +89,7 @@ def show(books: Books, totals: Totals) -> None:
     pending = int(numbers.get(PENDING, {}).get((), 0))
     with totals.moving:
         for name in NUMBERS:
-            setattr(totals, name, numbers.get(name, {}).get((), 0))
+            setattr(totals, name, _shown(name, numbers.get(name, {}).get((), 0)))
         for name in BY_NAME:
             setattr(totals, name, _by_name(name, numbers.get(name, {})))
         for name in BY_LABELS:
@@ -98,8 +105,16 @@ def labels_in(books: Books) -> Counter[str]:
     return Counter({str(key[0]): int(count) for key, count in counts.items()})
 
 
+def _whole(name: str, number: Number) -> Number:
+    return round(number * NANO) if name.endswith("seconds") else number
+
+
+def _shown(name: str, number: Number) -> Number:
+    return number / NANO if name.endswith("seconds") else number
+
+
 def _by_name(name: str, counts: Mapping[Key, Number]) -> object:
-    found = {str(key[0]): count for key, count in counts.items()}
+    found = {str(key[0]): _shown(name, count) for key, count in counts.items()}
     match name:
         case "seconds":
             return dict.fromkeys(LATENCIES, 0.0) | found

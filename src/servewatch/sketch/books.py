@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 import msgspec
 
@@ -21,13 +22,15 @@ Numbers = Mapping[str, Mapping[Key, Number]]
 class Books:
     """What a worker, a host or a fleet has counted.
 
-    `numbers` are counters by name and labels, `lifetime` all windows as one; `active`
-    is when a row or request last came (Unix seconds), `keep_share` the least share in
-    [0, 1] of rows that is kept, `armed` whether all of them record.
+    `numbers` are counters by name and labels, `lifetime` all windows as one; `started`
+    is when the first of them began, `active` when a row or request last came (Unix
+    seconds), `keep_share` the least share in [0, 1] of rows that is kept, `armed`
+    whether all of them record.
     """
 
     numbers: Numbers
     lifetime: Window
+    started: float = inf
     active: float = 0.0
     keep_share: float = 1.0
     armed: bool = True
@@ -51,6 +54,7 @@ class Books:
         return Books(
             {name: _sum(mine, theirs, name) for name in {**mine, **theirs}},
             _merged(self.lifetime, other.lifetime),
+            min(self.started, other.started),
             max(self.active, other.active),
             min(self.keep_share, other.keep_share),
             self.armed and other.armed,
@@ -76,6 +80,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     version: int
     numbers: dict[str, list[tuple[list[str | int], int | float]]]
     lifetime: bytes
+    started: float
     active: float
     keep_share: float
     armed: bool
@@ -91,6 +96,7 @@ def pack_books(books: Books) -> bytes:
                 for name, each in books.numbers.items()
             },
             pack(books.lifetime),
+            books.started,
             books.active,
             books.keep_share,
             books.armed,
@@ -117,6 +123,7 @@ def unpack_books(raw: bytes, layout: Layout) -> Books:
             for name, each in packed.numbers.items()
         },
         unpack(packed.lifetime, layout),
+        packed.started,
         packed.active,
         packed.keep_share,
         packed.armed,
