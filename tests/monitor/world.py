@@ -17,6 +17,7 @@ from servewatch.record.observation import Call
 from servewatch.record.recorder import Recorder
 from servewatch.record.snapshot import snapshot_features
 from servewatch.store.memory import MemoryStore
+from servewatch.store.protocol import Store
 from tests.record.seen import an_exchange
 
 COLUMNS = ("a", "b")
@@ -42,7 +43,7 @@ class World:
     def __init__(
         self,
         known: Baseline | None,
-        store: MemoryStore | None = None,
+        store: Store | None = None,
         worker: str = "one",
         **settings: Any,
     ) -> None:

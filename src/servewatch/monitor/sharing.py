@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from servewatch.errors import StoreError
 from servewatch.record.books import books_of, labels_in, show
 from servewatch.record.totals import Totals
+from servewatch.store.memory import MemoryStore
 
 if TYPE_CHECKING:
     from servewatch.labels.inbox import Inbox
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.5  # a beat, and what it may be late
 REST_SECONDS = 0.5  # after a failure, and twice as long after each further one
 MOST_REST_SECONDS = 10.0
+MOST_FAILURES = 4  # of a file that was never opened; 4 seconds or so
 T = TypeVar("T")
 
 
@@ -56,6 +58,7 @@ class Sharing:
         self.started = self.active = self.last_active = self._own_start = self._clock()
         self.failure: str | None = None
         self._rest, self._awake_at, self._looked = REST_SECONDS, 0.0, 0.0
+        self._failures, self._has_answered, self._is_alone = 0, False, False
         self._others: Seen | None = None
         self.totals = self.fleet = self._own
         self.label_outcomes: Mapping[str, int] = self._own_labels()
@@ -75,12 +78,33 @@ class Sharing:
         try:
             found = do(self._store)
         except StoreError as error:
-            self.failure = str(error)
+            self.failure, self._failures = str(error), self._failures + 1
+            if self._gives_up:
+                self._be_alone(error)
+                return do(self._store)
             self._awake_at = monotonic() + uniform(0.5, 1.0) * self._rest  # noqa: S311
             self._rest = min(2 * self._rest, MOST_REST_SECONDS)
             return None
-        self.failure, self._rest = None, REST_SECONDS
+        if not self._is_alone:
+            self.failure, self._rest, self._failures = None, REST_SECONDS, 0
+            self._has_answered = True
         return found
+
+    @property
+    def _gives_up(self) -> bool:
+        """Whether a store that never answered is no more waited for."""
+        return (
+            self._failures >= MOST_FAILURES
+            and not self._has_answered
+            and not self._store.is_remote
+        )
+
+    def _be_alone(self, error: StoreError) -> None:
+        """Keep everything in memory from now on: verdicts matter more than sharing."""
+        self._store, self._is_alone = MemoryStore(), True
+        self.totals = self.fleet = self._own
+        self.label_outcomes = self._own_labels()
+        self.failure = f"{error}; until a restart this worker keeps all in memory"
 
     def books(self) -> Books:
         """Give the books of this process."""

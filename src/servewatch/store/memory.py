@@ -19,7 +19,7 @@ class MemoryStore:
     True
     """
 
-    is_shared = False
+    is_shared = is_remote = False
 
     def __init__(
         self,

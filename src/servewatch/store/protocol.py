@@ -41,6 +41,10 @@ class Store(Protocol):
     def is_shared(self) -> bool:
         """Whether other workers may use it too."""
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is on another machine, which may be away and come back."""
+
     def append(self, worker: str, block: int, window: Window, books: Books) -> int:
         """Set the absolute window of *worker* in *block*, and its books.
 

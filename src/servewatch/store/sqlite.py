@@ -36,7 +36,7 @@ class SqliteStore:
     anew. Values in it that are no windows are thrown away and counted in `rejected`.
     """
 
-    is_shared = True
+    is_shared, is_remote = True, False
 
     def __init__(
         self,
