@@ -23,7 +23,7 @@ import numpy as np
 
 from load_tests.subjects import SEED
 from load_tests.turns import passed, take_turns, timed
-from servewatch.store.label_file import CACHE_KIB, LOG_PAGES
+from servewatch.store.sqlite_file import CACHE_KIB, LOG_PAGES
 from servewatch.store.waiting import Counted, Late, Served, WaitingStore
 from servewatch.store.waiting_memory import MOST_ROWS, MemoryWaiting
 from servewatch.store.waiting_sqlite import SqliteWaiting
