@@ -15,6 +15,7 @@ from servewatch.monitor.beside import (
 )
 from servewatch.monitor.cards import Cards
 from servewatch.monitor.markers import Markers
+from servewatch.record.guard import Faults, guarded
 
 if TYPE_CHECKING:
     from servewatch.baseline import Baseline
@@ -75,6 +76,12 @@ class Context:
             steps=self.steps,
             markers=self.markers,
         )
+
+    def tell(self, window: Window, faults: Faults) -> None:
+        """Tell whoever wants to hear of sealed blocks; what fails is one of *faults*."""
+        for listener in self.on_block:
+            with guarded(faults, "listener"):
+                listener(window)
 
     def deployed(self, what: str) -> None:
         """Note that *what* was deployed or changed just now."""

@@ -19,7 +19,6 @@ from servewatch.monitor.reporting import Reporter
 from servewatch.monitor.sealing import Sealing
 from servewatch.monitor.sharing import Sharing
 from servewatch.record.forking import renew_after_fork
-from servewatch.record.guard import guarded
 from servewatch.sketch.blocks import block_number
 from servewatch.sketch.layout import NO_COLUMNS
 
@@ -164,9 +163,7 @@ class Monitor:
         self._changes.listeners.append(listener)
 
     def _tell(self, window: Window) -> None:
-        for listener in self.context.on_block:
-            with guarded(self._own, "listener"):
-                listener(window)
+        self.context.tell(window, self._own)
         self._changes.tell(self._reporter, self.judge, window.end)
 
     def _resume(self, store: Store) -> None:
