@@ -49,7 +49,7 @@ test-nightly: dev debs ## run the tests that take too long for every change
 
 test-servers: dev $(MLFLOW_STAMP) ## serve bare and watched apps by four real servers and compare
 	@$(BIN)/python -m pip install --disable-pip-version-check -q --editable '.[servers]'
-	MLFLOW_VENV=$(MLFLOW_VENV) $(PYTEST) tests/servers -m servers
+	MLFLOW_VENV=$(MLFLOW_VENV) $(PYTEST) tests/servers tests/workers -m servers
 
 $(MLFLOW_STAMP): tests/servers/mlflow.txt
 	@test -x $(MLFLOW_VENV)/bin/python || "$(PYTHON)" -m venv $(MLFLOW_VENV)
@@ -59,7 +59,7 @@ $(MLFLOW_STAMP): tests/servers/mlflow.txt
 
 test-faults: dev ## inject faults by the thousand, fork, and fill ten million rows
 	@$(BIN)/python -m pip install --disable-pip-version-check -q --editable '.[servers]'
-	$(PYTEST) tests/faults -m faults
+	$(PYTEST) tests/faults tests/workers -m faults
 
 test-torch: ## watch modules of a real torch, in an environment of its own
 	@test -x $(TORCH_VENV)/bin/python || "$(PYTHON)" -m venv $(TORCH_VENV)

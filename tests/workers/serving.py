@@ -23,6 +23,7 @@ from tests.servers.running import ROOT, a_free_port
 
 APP = "tests.workers.app:make"
 START_SECONDS = 60.0
+UVICORN_WORKER = ["-k", "uvicorn_worker.UvicornWorker", "--log-level", "critical"]
 COMMANDS = {
     "uvicorn": [
         "uvicorn",
@@ -33,6 +34,23 @@ COMMANDS = {
         "--workers",
         "{workers}",
     ],
+    "gunicorn": ["gunicorn", f"{APP}()", "-w", "{workers}", *UVICORN_WORKER],
+    "gunicorn-preload": [
+        *("gunicorn", "--preload", f"{APP}()", "-w", "{workers}", *UVICORN_WORKER),
+    ],
+    "hypercorn": [
+        *("hypercorn", f"{APP}()", "--workers", "{workers}"),
+        *("--log-level", "CRITICAL"),
+    ],
+    "granian": [
+        *("granian", "--factory", APP, "--interface", "asgi"),
+        *("--workers", "{workers}", "--no-log"),
+    ],
+}
+PORT = {
+    "gunicorn": "-b 127.0.0.1:{port}",
+    "gunicorn-preload": "-b 127.0.0.1:{port}",
+    "hypercorn": "-b 127.0.0.1:{port}",
 }
 CONNECTIONS = 8
 
@@ -54,6 +72,7 @@ class Workers:
         self.state = folder / "state"
         self.log = folder / "log"
         command = [part.format(workers=workers) for part in COMMANDS[server]]
+        where = PORT.get(server, "--port {port}").format(port=self.port)
         environ = {
             **os.environ,
             "BASELINE": str(baseline),
@@ -63,7 +82,7 @@ class Workers:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *command, "--port", str(self.port), *options],
+                [sys.executable, "-m", *command, *where.split(), *options],
                 cwd=ROOT,
                 env=environ,
                 stdout=log,

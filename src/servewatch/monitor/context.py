@@ -78,7 +78,7 @@ class Context:
         )
 
     def tell(self, window: Window, faults: Faults) -> None:
-        """Tell whoever wants to hear of sealed blocks; what fails is one of *faults*."""
+        """Tell who wants to hear of sealed blocks; what fails is one of *faults*."""
         for listener in self.on_block:
             with guarded(faults, "listener"):
                 listener(window)
