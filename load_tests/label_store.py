@@ -23,10 +23,10 @@ import numpy as np
 
 from load_tests.subjects import SEED
 from load_tests.turns import passed, take_turns, timed
-from servewatch.store.sqlite_file import CACHE_KIB, LOG_PAGES
+from servewatch.store.sqlite_file import CACHE_KIB
 from servewatch.store.waiting import Counted, Late, Served, WaitingStore
 from servewatch.store.waiting_memory import MOST_ROWS, MemoryWaiting
-from servewatch.store.waiting_sqlite import SqliteWaiting
+from servewatch.store.waiting_sqlite import LOG_PAGES, SqliteWaiting
 
 CHUNK_ROWS = 2000
 BATCH_LABELS = 100

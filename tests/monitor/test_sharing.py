@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +241,33 @@ def test_a_file_that_cannot_be_made_leaves_a_worker_in_memory(tmp_path: Path) ->
 def test_without_a_store_to_share_totals_are_the_process_s_own() -> None:
     world = World(normal_baseline(), MemoryStore())
     assert world.monitor.totals is world.recorder.totals
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder on a disk of its own, of 8 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir(mode=0o700)
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "small", folder]
+    if subprocess.run(mounted, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a disk of a chosen size")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_rows_wait_while_the_disk_is_full(small_disk: Path) -> None:
+    world = on(small_disk / "m.blocks")
+    rows = [together([world], 2)]
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    rows.append(together([world], 30))
+    assert "full" in str(world.monitor.health()["reasons"])
+    assert world.monitor.report().rows == sum(map(len, rows))
+
+    filler.unlink()
+    rows.append(together([world], 2))
+    assert world.monitor.health()["status"] == "ok"
+    sealed = [block.window.rows for block in world.monitor.blocks(0)]
+    assert sum(sealed) == sum(map(len, rows))

@@ -17,9 +17,6 @@ from pathlib import Path
 from servewatch.errors import StoreError
 from servewatch.store.ownership import check_ownership
 
-# Pages are written to the file once for so many in the log, and as much is cached:
-# both 16 MiB. With SQLite's own 4 and 2, keeping took a quarter longer.
-LOG_PAGES = 4000
 CACHE_KIB = 16384
 BESIDE = ("-wal", "-shm", "-journal")
 
@@ -30,8 +27,9 @@ class FileKind:
 
     `application_id` and `version` stand in its header, `schema` are the statements that
     make its tables, `first` fills the one row of `state` given the digest of whose data
-    it holds. `is_durable` has every commit on disk (fsync) before it is over. `mend` is
-    the remedy where the file cannot be used.
+    it holds. `is_durable` has every commit on disk (fsync) before it is over;
+    `log_pages` in the log are written to the file at once. `mend` is the remedy where
+    the file cannot be used.
     """
 
     what: str
@@ -41,6 +39,7 @@ class FileKind:
     first: str
     is_durable: bool
     mend: str
+    log_pages: int = 1000  # SQLite's own: 4 MiB
 
 
 def opened(
@@ -89,7 +88,7 @@ def opened(
         connection.execute("PRAGMA journal_mode = WAL")
         sync = "FULL" if kind.is_durable else "NORMAL"
         connection.execute(f"PRAGMA synchronous = {sync}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {kind.log_pages}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         with _said_of(path, kind):
             _check_writable(connection)
