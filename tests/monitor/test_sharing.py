@@ -248,7 +248,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Give a folder on a disk of its own, of 8 MiB."""
     folder = tmp_path / "small"
     folder.mkdir(mode=0o700)
-    mounted = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "small", folder]
+    mounted: list[str | Path] = [
+        "mount",
+        "-t",
+        "tmpfs",
+        "-o",
+        "size=8m,mode=0700",
+        "small",
+        folder,
+    ]
     if subprocess.run(mounted, capture_output=True, check=False).returncode:
         pytest.skip("only root may mount a disk of a chosen size")
     yield folder

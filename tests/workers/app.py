@@ -1,6 +1,6 @@
 """What every worker serves: one row a request, watched with a shared store.
 
-BASELINE and STATE_DIR name files of the test; the model adds two numbers.
+BASELINE and STATE_DIR name files of the test; the model adds two numbers, and SHIFT.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.workers.world import BLOCK_SECONDS, NAMES, Total
 def make() -> Starlette:
     """Give the watched app."""
     watch = ServeWatch(
-        Total(),
+        Total(float(os.environ.get("SHIFT", "0"))),
         baseline=os.environ["BASELINE"],
         block_seconds=BLOCK_SECONDS,
         state_dir=os.environ.get("STATE_DIR") or None,

@@ -67,6 +67,7 @@ class Workers:
         server: str = "uvicorn",
         options: Sequence[str] = (),
         state_dir: bool = True,
+        shift: float = 0.0,
     ) -> None:
         self.port = a_free_port()
         self.state = folder / "state"
@@ -78,6 +79,7 @@ class Workers:
             "BASELINE": str(baseline),
             "STATE_DIR": str(self.state) if state_dir else "",
             "TMPDIR": str(folder),
+            "SHIFT": str(shift),
             "OPENBLAS_NUM_THREADS": "1",
         }
         with self.log.open("wb") as log:

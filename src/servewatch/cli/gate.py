@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 import typer
 from rich.console import Console
 
+from servewatch.cli.canary import (
+    Against,
+    Watched,
+    as_object,
+    explain_outcome,
+    parse_since,
+    shortfall,
+)
 from servewatch.cli.terminal import progress_bar, stderr, stdout, styled
 from servewatch.client import Client, Unreachable, base_url
 from servewatch.errors import GateError
@@ -26,6 +34,7 @@ def gate(
         str,
         typer.Argument(help="Where the model is served, such as http://127.0.0.1:8000"),
     ],
+    *,
     wait: Annotated[
         float,
         typer.Option(
@@ -43,6 +52,31 @@ def gate(
             help="What the server's `token` setting says.",
         ),
     ] = None,
+    stable: Annotated[
+        str | None,
+        typer.Option(
+            "--stable",
+            metavar="URL",
+            help="Compare with what serves there now, instead of with the baseline.",
+        ),
+    ] = None,
+    stable_token: Annotated[
+        str | None,
+        typer.Option("--stable-token", help="Its token, if that is another."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="With --stable: compare blocks from that moment on (ISO 8601 or Unix"
+            " seconds); all that both still keep without it.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="With --stable: which of a server's models."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of sentences.")
     ] = False,
@@ -54,18 +88,64 @@ def gate(
     **3** inconclusive: more rows are needed.
     **2** the server gave no usable answer.
 
+    With **--stable** a canary is compared with what serves beside it, in the same
+    blocks: predictions, errors and latency must not differ, and the features say
+    whether the traffic is comparable (else it is inconclusive).
+
     For example:
 
     * `servewatch gate http://127.0.0.1:8000`
 
     * `servewatch gate https://shop.example/internal --wait 600 --json`
+
+    * `servewatch gate http://canary:8000 --stable http://stable:8000 --wait 900`
     """
     client = Client(base=base_url(url), token=token)
-    answer = _asked_with_progress(client, wait)
+    if stable is not None:
+        beside = Client(base=base_url(stable), token=stable_token or token)
+        _compare(client, beside, model=model, since=since, wait=wait, as_json=as_json)
+    answer = _asked_with_progress(client.base, client.drift, wait)
     if as_json:
         typer.echo(msgspec.json.encode(condensed(client.base, answer)).decode())
     else:
         explain(stdout(), answer)
+    raise typer.Exit(EXIT_CODES[verdict_of(answer)])
+
+
+def _compare(
+    canary: Client,
+    stable: Client,
+    *,
+    model: str | None,
+    since: str | None,
+    wait: float,
+    as_json: bool,
+) -> NoReturn:
+    """Answer for a canary beside what is stable, and end."""
+    try:
+        start = parse_since(since)
+    except ValueError as error:
+        raise GateError(
+            "--since is no moment",
+            found=since,
+            expected="a time such as 2026-11-02T08:00:00Z, or Unix seconds",
+        ) from error
+    against = Against(Watched(canary, model), Watched(stable, model), since=start)
+
+    def ask() -> Answer:
+        outcome = against.ask()
+        return {
+            "gate": {"verdict": outcome.verdict},
+            "reason": shortfall(outcome),
+            "outcome": outcome,
+        }
+
+    answer = _asked_with_progress(canary.base, ask, wait)
+    if as_json:
+        found = as_object(canary.base, stable.base, answer["outcome"])
+        typer.echo(msgspec.json.encode(found).decode())
+    else:
+        explain_outcome(stdout(), answer["outcome"])
     raise typer.Exit(EXIT_CODES[verdict_of(answer)])
 
 
@@ -144,10 +224,12 @@ def explain(console: Console, answer: Answer) -> None:
         console.print(f"left out: {names}{more}", markup=False, soft_wrap=True)
 
 
-def _asked_with_progress(client: Client, wait_seconds: float) -> Answer:
+def _asked_with_progress(
+    base: str, ask: Callable[[], Answer], wait_seconds: float
+) -> Answer:
     console = stderr()
     with progress_bar(console=console) as progress:
-        task = progress.add_task(f"asking {client.base}", total=wait_seconds or None)
+        task = progress.add_task(f"asking {base}", total=wait_seconds or None)
         started = time.monotonic()
 
         def tell(text: str) -> None:
@@ -155,7 +237,7 @@ def _asked_with_progress(client: Client, wait_seconds: float) -> Answer:
             progress.update(task, description=text, completed=done)
 
         return wait_for_verdict(
-            client.drift,
+            ask,
             wait_seconds=wait_seconds,
             clock=time.monotonic,
             sleep=time.sleep,

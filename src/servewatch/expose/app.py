@@ -182,8 +182,10 @@ class Exposed:
         if not (given.isascii() and given.isdigit() and len(given) <= 18):
             raise HTTPException(400, "since is the number of a block, 0 or more")
         since, (sources, model) = int(given), self._chosen(request)
+        streams = _is_true(request.query_params.get("streams"))
         body = await self._kept.get(
-            ("blocks", model, since), lambda: encode(blocks_body(sources, since))
+            ("blocks", model, since, streams),
+            lambda: encode(blocks_body(sources, since, streams=streams)),
         )
         return answer(body)
 

@@ -182,7 +182,11 @@ def _watch_paths() -> dict[str, Any]:
                 "blocks",
                 "Counts of sealed blocks.",
                 {"200": json_answer("The blocks.", "Blocks")},
-                [_MODEL, query("since", "The first block's number.", WHOLE)],
+                [
+                    _MODEL,
+                    query("since", "The first block's number.", WHOLE),
+                    query("streams", "1: what a canary is compared by.", WHOLE),
+                ],
                 security=_LOOKING,
             )
         },
