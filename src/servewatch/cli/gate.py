@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 import typer
@@ -18,6 +18,16 @@ from servewatch.cli.canary import (
     parse_since,
     shortfall,
 )
+from servewatch.cli.gate_options import (
+    AsJson,
+    Model,
+    Since,
+    Stable,
+    StableToken,
+    Token,
+    Url,
+    Wait,
+)
 from servewatch.cli.terminal import progress_bar, stderr, stdout, styled
 from servewatch.client import Client, Unreachable, base_url
 from servewatch.errors import GateError
@@ -30,56 +40,15 @@ Answer = Mapping[str, Any]
 
 
 def gate(
-    url: Annotated[
-        str,
-        typer.Argument(help="Where the model is served, such as http://127.0.0.1:8000"),
-    ],
+    url: Url,
     *,
-    wait: Annotated[
-        float,
-        typer.Option(
-            "--wait",
-            min=0,
-            metavar="SECONDS",
-            help="Ask again until it passes or fails, at most this long.",
-        ),
-    ] = 0.0,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            "--token",
-            envvar="SERVEWATCH_TOKEN",
-            help="What the server's `token` setting says.",
-        ),
-    ] = None,
-    stable: Annotated[
-        str | None,
-        typer.Option(
-            "--stable",
-            metavar="URL",
-            help="Compare with what serves there now, instead of with the baseline.",
-        ),
-    ] = None,
-    stable_token: Annotated[
-        str | None,
-        typer.Option("--stable-token", help="Its token, if that is another."),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since",
-            metavar="TIME",
-            help="With --stable: compare blocks from that moment on (ISO 8601 or Unix"
-            " seconds); all that both still keep without it.",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", help="With --stable: which of a server's models."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of sentences.")
-    ] = False,
+    wait: Wait = 0.0,
+    token: Token = None,
+    stable: Stable = None,
+    stable_token: StableToken = None,
+    since: Since = None,
+    model: Model = None,
+    as_json: AsJson = False,
 ) -> None:
     """Ask whether a release may go on; the exit code is the answer.
 
