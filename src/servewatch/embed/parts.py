@@ -96,10 +96,13 @@ def served_events(events: Events, config: Config, drain: Drain) -> ServedEvents 
     return served
 
 
-def worker_name() -> str:
+def worker_name(config: Config) -> str:
     """Name this process as no other, of this host or another, is named.
 
-    >>> worker_name() == worker_name()
+    What *config* calls it may be the name of a machine, whose workers are several.
+
+    >>> worker_name(Config(worker="pod-1")) == worker_name(Config(worker="pod-1"))
     False
     """
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    name = config.worker or socket.gethostname()
+    return f"{name}-{os.getpid()}-{secrets.token_hex(4)}"

@@ -117,7 +117,7 @@ class ServeWatch(PredictionsFace, PipelineFace, StandIn):
         drain = Drain(self.recorder, layout, rng=np.random.default_rng())
         clock = anchored_clock()
         self._inbox = inbox_for(self.config, baseline, clock)
-        worker = self.config.worker or worker_name()
+        worker = worker_name(self.config)
         self.monitor = Monitor(
             config=self.config,
             baseline=baseline,
@@ -136,7 +136,7 @@ class ServeWatch(PredictionsFace, PipelineFace, StandIn):
             self.monitor,
             drain,
             self._events,
-            worker=worker,
+            worker=self.config.worker or worker,
             clock=clock,
         )
         self.audit = self._around.ledger.audit

@@ -14,7 +14,7 @@ from servewatch.errors import StoreError
 from servewatch.store.connection import ProcessConnection, SameFile
 from servewatch.store.sqlite_file import BESIDE, FileKind
 
-BUSY_SECONDS = 5.0
+BUSY_SECONDS = 1.0  # a beat: the next one tries again
 BAD = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 UNSEALED = """CREATE TABLE unsealed (
 block INTEGER NOT NULL, worker TEXT NOT NULL, window BLOB NOT NULL,
