@@ -277,7 +277,7 @@ class Monitor:
         `overhead` is what it costs: see `own_cost`, which whoever beats provides.
         """
         reasons = self._health.reasons(self._clock())
-        reasons += self._sharing.reasons()
+        reasons += self._sharing.reasons(self._filing.waiting)
         if self.inbox is not None and self.inbox.failure is not None:
             reasons.append("labels cannot be stored")
         own = {"overhead": dict(self.own_cost()), "blocks": self.judge.blocks}

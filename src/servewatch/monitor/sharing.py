@@ -142,9 +142,15 @@ class Sharing:
         is_shared = self._store.is_shared
         return is_shared and monotonic() - self._looked > LOOK_SECONDS
 
-    def reasons(self) -> list[str]:
-        """Say why the store is not what it should be; nothing where it is."""
-        return [] if self.failure is None else [self.failure]
+    def reasons(self, waiting: int) -> list[str]:
+        """Say why the store is not what it should be; nothing where it is.
+
+        *waiting* blocks have not been taken by it yet.
+        """
+        if self.failure is None:
+            return []
+        wait = f"; the counts of {waiting} blocks wait" if waiting else ""
+        return [self.failure + wait]
 
     def _own_labels(self) -> Mapping[str, int]:
         return {} if self._inbox is None else self._inbox.outcomes
