@@ -35,6 +35,10 @@ def make() -> Starlette:
         answer = watch.predict(rows).tolist()
         return JSONResponse(answer, headers={"pid": str(os.getpid())})
 
-    app = Starlette(routes=[Route("/predict", predict, methods=["POST"])])
+    async def pid(_: Request) -> JSONResponse:
+        return JSONResponse(os.getpid())
+
+    routes = [Route("/predict", predict, methods=["POST"]), Route("/pid", pid)]
+    app = Starlette(routes=routes)
     watch.install(app)
     return app

@@ -20,9 +20,12 @@ from socket import IPPROTO_TCP, TCP_QUICKACK
 from typing import Any
 
 from tests.servers.running import ROOT, a_free_port
+from tests.workers.telling import told
 
 APP = "tests.workers.app:make"
 START_SECONDS = 60.0
+SETTLE_SECONDS = 60.0
+ALIKE = 60  # answers in turn: 6 seconds, in which a block would have been sealed
 UVICORN_WORKER = ["-k", "uvicorn_worker.UvicornWorker", "--log-level", "critical"]
 COMMANDS = {
     "uvicorn": [
@@ -94,21 +97,17 @@ class Workers:
         self._wait(workers)
 
     def _wait(self, workers: int) -> None:
+        """Wait until so many workers have answered: the others may still import."""
         deadline = time.monotonic() + START_SECONDS
-        pids: set[int] = set()
+        answered: set[int] = set()
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text("utf-8")
-            pids = set(self.pids())
-            if len(pids) >= workers and self._listens():
+            with suppress(OSError, http.client.HTTPException, ValueError):
+                answered.add(int(self.get("/pid")[1]))
+            if len(answered) >= workers:
                 return
-            time.sleep(0.1)
-        raise AssertionError(f"{len(pids)} workers: {self.log.read_text('utf-8')}")
-
-    def _listens(self) -> bool:
-        try:
-            return self.get("/watch/health")[0] == 200
-        except (OSError, http.client.HTTPException):
-            return False
+            time.sleep(0.02)
+        raise AssertionError(f"{len(answered)} workers: {self.log.read_text('utf-8')}")
 
     def pids(self) -> list[int]:
         """Give the process ids of the workers."""
@@ -134,6 +133,16 @@ class Workers:
     def drift(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.get("/drift")[1])
         return found
+
+    def settled(self) -> None:
+        """Wait until all that was sent is counted, sealed and told by everybody."""
+        deadline, same, last = time.monotonic() + SETTLE_SECONDS, 0, ""
+        while same < ALIKE:
+            assert time.monotonic() < deadline, "the workers do not agree"
+            found = told(self.drift())
+            same = same + 1 if found == last else 0
+            last = found
+            time.sleep(0.1)
 
     def send(self, bodies: Sequence[bytes], *, every: int = 50) -> Load:
         """Post each of *bodies* once, over eight connections renewed now and then.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from tests.workers.serving import Workers
 from tests.workers.telling import lines, told
 from tests.workers.world import (
     BLOCK_SECONDS,
-    SETTLED_SECONDS,
     bodies,
     columns,
     drawn,
@@ -49,7 +47,7 @@ def test_every_worker_tells_of_every_row(
     load = four.send(bodies(rows))
     assert load.unanswered == []
     assert len(load.answered) == 4
-    time.sleep(SETTLED_SECONDS)
+    four.settled()
 
     store = store_in(four.state, baseline[1])
     expected = truth(baseline[1], rows)

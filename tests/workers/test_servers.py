@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from servewatch import Baseline
 from tests.workers.serving import COMMANDS, Workers
 from tests.workers.telling import told
 from tests.workers.world import (
-    SETTLED_SECONDS,
     bodies,
     columns,
     drawn,
@@ -36,7 +34,7 @@ def test_its_workers_say_one_thing(
         tmp_path, baseline[0], workers=3, server=server, state_dir=has_folder
     )
     load = workers.send(bodies(rows), every=20)
-    time.sleep(SETTLED_SECONDS)
+    workers.settled()
     drifts = {told(workers.drift()) for _ in range(30)}
     workers.stop()
 
@@ -68,7 +66,7 @@ def test_gunicorn_recycles_its_workers_and_no_row_is_lost(
         options=["--max-requests", "200", "--max-requests-jitter", "50"],
     )
     load = workers.send(bodies(rows), every=20)
-    time.sleep(SETTLED_SECONDS)
+    workers.settled()
     workers.stop()
 
     assert len(load.answered) > 6
@@ -90,7 +88,7 @@ def test_the_folder_of_metrics_of_others_stays_as_it_is(
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
     workers = Workers(tmp_path, baseline[0], workers=2)
     workers.send(bodies(drawn(300, seed=7)), every=20)
-    time.sleep(SETTLED_SECONDS)
+    workers.settled()
     text = workers.get("/metrics")[1].decode()
     workers.stop()
 

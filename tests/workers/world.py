@@ -20,7 +20,6 @@ from servewatch.store.sqlite import SqliteStore
 NAMES = ("a", "b")
 BLOCK_SECONDS = 1.0
 FAR = 2**40  # the number of a block that will not come
-SETTLED_SECONDS = 5.0  # a beat, a block and its grace
 
 
 class Total:
