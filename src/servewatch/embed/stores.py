@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 SERVERS = frozenset({"uvicorn", "gunicorn", "hypercorn", "granian"})
 PYTHON = re.compile(r"python[0-9.]*")
+NO_FOLDER = (
+    "the workers of this server have no temporary folder of their own to share: each"
+    " answers for itself; name one as state_dir"
+)
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -45,7 +49,10 @@ def store_for(config: Config, baseline: Baseline | None = None) -> Store:
             if folder is not None:
                 return _in_a_file(folder, config, baseline)
             if config.store == "auto":
-                return MemoryStore(in_child=lambda: store_for(config, baseline))
+                return MemoryStore(
+                    in_child=lambda: store_for(config, baseline),
+                    alone=NO_FOLDER if _has_siblings() else None,
+                )
     raise ConfigError(
         "this store is not known" if config.store != "sqlite" else "it has no place",
         field="store",
@@ -64,7 +71,8 @@ def folder_for(config: Config) -> Path | None:
     if config.state_dir is not None:
         return Path(config.state_dir)
     if config.store == "auto" and _has_siblings():
-        return _shared_folder()
+        with suppress(OSError):  # a server serves, whatever its disks are like
+            return _shared_folder()
     return None
 
 
@@ -113,7 +121,7 @@ def _has_siblings() -> bool:
 def _shared_folder() -> Path:
     """Give the folder of the workers of our parent, ours alone; clear up older ones.
 
-    Raises `ConfigError` where somebody else has put something in its place.
+    Raises OSError where there is none, or somebody else has put something in its place.
     """
     try:
         boot = BOOT.read_text("ascii").strip()[:8]
@@ -127,13 +135,7 @@ def _shared_folder() -> Path:
     found = folder.lstat()
     is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
     if not is_ours or found.st_mode & 0o077:
-        raise ConfigError(
-            "the folder that workers share is not theirs alone",
-            where=str(folder),
-            found=f"{stat.filemode(found.st_mode)} of user {found.st_uid}",
-            expected=f"drwx------ of user {os.geteuid()}",
-            remedy="remove it, or name another as state_dir",
-        )
+        raise PermissionError(f"{folder} is not ours alone")
     for each in top.glob(f"{ours}*"):
         parts = each.name.removeprefix(ours).split("-")
         if len(parts) == 2 and _is_left(parts[0], parts[1], boot):

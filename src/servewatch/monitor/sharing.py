@@ -62,6 +62,8 @@ class Sharing:
         self._others: Seen | None = None
         self.totals = self.fleet = self._own
         self.label_outcomes: Mapping[str, int] = self._own_labels()
+        if isinstance(self._store, MemoryStore) and self._store.alone is not None:
+            self._is_alone, self.failure = True, self._store.alone
         if self._store.is_shared:
             self.totals, self.fleet = Totals(self._layout), Totals(self._layout)
             for each in (self.totals, self.fleet):
@@ -101,10 +103,10 @@ class Sharing:
 
     def _be_alone(self, error: StoreError) -> None:
         """Keep everything in memory from now on: verdicts matter more than sharing."""
-        self._store, self._is_alone = MemoryStore(), True
+        self.failure = f"{error}; until a restart this worker keeps all in memory"
+        self._store, self._is_alone = MemoryStore(alone=self.failure), True
         self.totals = self.fleet = self._own
         self.label_outcomes = self._own_labels()
-        self.failure = f"{error}; until a restart this worker keeps all in memory"
 
     def books(self) -> Books:
         """Give the books of this process."""

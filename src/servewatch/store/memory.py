@@ -26,8 +26,13 @@ class MemoryStore:
         kept_bytes: int = KEPT_BYTES,
         *,
         in_child: Callable[[], Store] | None = None,
+        alone: str | None = None,
     ) -> None:
-        """Start empty; *in_child* makes the store of a forked child, if not a like."""
+        """Start empty; *in_child* makes the store of a forked child, if not a like.
+
+        *alone* says why there is no other store where there should be one.
+        """
+        self.alone = alone
         self._lock = Lock()
         self._unsealed: dict[int, dict[str, Window]] = {}
         self._first_open = 0
@@ -118,7 +123,7 @@ class MemoryStore:
         """Give an empty one: what the parent saw, the parent keeps."""
         if self._in_child is not None:
             return self._in_child()
-        return MemoryStore(self._kept_bytes)
+        return MemoryStore(self._kept_bytes, alone=self.alone)
 
     def stop(self) -> None:
         """Keep everything: there is nothing to let go of."""
